@@ -1,0 +1,163 @@
+// Package judge turns readings into a verdict: the worst tier of the decision matrix that holds,
+// with the evidence it rests on.
+//
+// It is pure: the same matrix and readings give the same verdict, whenever and wherever it is
+// asked. It does not measure, wait, log or act, and it never takes missing data for good or bad.
+//
+// +kubebuilder:object:generate=true
+package judge
+
+import (
+	"fmt"
+
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// Tier is a column of the decision matrix, or Blind where there is not enough evidence.
+//
+// +kubebuilder:validation:Enum=Rollback;Consider;Investigate;Proceed;Blind
+type Tier string
+
+// The tiers, the worst first. Blind is beaten by those before it and beats Proceed.
+const (
+	Rollback    Tier = "Rollback"
+	Consider    Tier = "Consider"
+	Investigate Tier = "Investigate"
+	Blind       Tier = "Blind"
+	Proceed     Tier = "Proceed"
+)
+
+// Tiers lists all tiers, the worst first.
+var tiers = [...]Tier{Rollback, Consider, Investigate, Blind, Proceed}
+
+// Rank gives a tier's place, 0 the worst.
+func (t Tier) Rank() int {
+	for i, x := range tiers {
+		if x == t {
+			return i
+		}
+	}
+	return len(tiers)
+}
+
+// Worse tells whether t is worse than o.
+func (t Tier) Worse(o Tier) bool { return t.Rank() < o.Rank() }
+
+// Bound is what a cell asks of every bin. Exactly one field is set.
+type Bound struct {
+	// Above and Below are in the signal's own unit: a share from 0 to 1, seconds, or a number.
+	Above *signal.Number `json:"above,omitempty"`
+	Below *signal.Number `json:"below,omitempty"`
+	// Unavailable asks whether the slot serves nothing.
+	Unavailable bool `json:"unavailable,omitempty"`
+}
+
+// Cell is one cell of the matrix: a tier's bound on a signal and how long it must last.
+type Cell struct {
+	Tier  Tier  `json:"tier"`
+	Bound Bound `json:"bound"`
+	// For is how long the bound must last, rounded up to whole bins, at least MinBins.
+	For signal.Duration `json:"for,omitempty"`
+	// Canary cells apply only while the candidate's share is between 0 and 100 %.
+	Canary bool `json:"canary,omitempty"`
+}
+
+// Row is a signal with its cells.
+type Row struct {
+	// +kubebuilder:validation:MaxLength=63
+	Signal string      `json:"signal"`
+	Kind   signal.Kind `json:"kind"`
+	// Unit is for people: "%", "seconds" or empty.
+	// +kubebuilder:validation:MaxLength=16
+	Unit string `json:"unit,omitempty"`
+	// Required signals make a check blind when they are unknown.
+	Required bool `json:"required,omitempty"`
+	// +kubebuilder:validation:MaxItems=8
+	Cells []Cell `json:"cells,omitempty"`
+}
+
+// Matrix is the rollback decision matrix, ready to be judged by.
+type Matrix struct {
+	// Bin is the grain of counting.
+	Bin signal.Duration `json:"bin"`
+	// UnavailableFor is how long a slot must serve nothing to count as unavailable.
+	UnavailableFor signal.Duration `json:"unavailableFor"`
+	// Requests names the Ratio signal whose events count as requests, for availability.
+	// +kubebuilder:validation:MaxLength=63
+	Requests string `json:"requests,omitempty"`
+	// +kubebuilder:validation:MaxItems=32
+	Rows []Row `json:"rows"`
+}
+
+// MinBins is the least number of bins that a bound must last.
+const MinBins = 3
+
+// Bins gives how many bins a cell's bound must last.
+func (m Matrix) Bins(c Cell) int {
+	if m.Bin <= 0 {
+		return MinBins
+	}
+	n := int((c.For + m.Bin - 1) / m.Bin)
+	return max(n, MinBins)
+}
+
+// Longest gives the number of bins that the longest bound of the given tiers must last: what has to
+// be asked to answer all of them.
+func (m Matrix) Longest(of func(Cell) bool) int {
+	n := MinBins
+	for _, r := range m.Rows {
+		for _, c := range r.Cells {
+			if of(c) {
+				n = max(n, m.Bins(c))
+			}
+		}
+	}
+	return n
+}
+
+// Only keeps the rows and cells for which keep answers yes; required rows stay even without cells.
+func (m Matrix) Only(keep func(Cell) bool) Matrix {
+	out := m
+	out.Rows = nil
+	for _, r := range m.Rows {
+		cells := r.Cells
+		r.Cells = nil
+		for _, c := range cells {
+			if keep(c) {
+				r.Cells = append(r.Cells, c)
+			}
+		}
+		if len(r.Cells) > 0 || r.Required || r.Signal == m.Requests {
+			out.Rows = append(out.Rows, r)
+		}
+	}
+	return out
+}
+
+// Text says a bound in words, with the row's unit: "above 5 %".
+func (r Row) Text(b Bound) string {
+	switch {
+	case b.Above != nil:
+		return "above " + r.Amount(*b.Above)
+	case b.Below != nil:
+		return "below " + r.Amount(*b.Below)
+	case b.Unavailable:
+		return "unavailable"
+	}
+	return "no bound"
+}
+
+// Amount writes a value of the row for people: 0.05 of a Ratio is "5 %", 0.25 seconds "250 ms".
+func (r Row) Amount(n signal.Number) string {
+	switch {
+	case n.IsNaN():
+		return "unknown"
+	case r.Kind == signal.Ratio:
+		return fmt.Sprintf("%.3g %%", float64(n)*100)
+	case r.Unit == "seconds" && n < 1 && n > -1:
+		return fmt.Sprintf("%.3g ms", float64(n)*1000)
+	case r.Unit == "seconds":
+		return fmt.Sprintf("%.3g s", float64(n))
+	}
+	return fmt.Sprintf("%.4g", float64(n))
+}

@@ -1,0 +1,101 @@
+package judge
+
+import "github.com/knowledgebeast/greenwatch/internal/signal"
+
+// Answer is what a bound says: yes, it lasted; no; or unknown.
+//
+// +kubebuilder:validation:Enum=Yes;No;Unknown
+type Answer string
+
+// The answers.
+const (
+	Yes     Answer = "Yes"
+	No      Answer = "No"
+	Unknown Answer = "Unknown"
+)
+
+// Finding is what one cell said, and how often.
+type Finding struct {
+	Cell   Cell   `json:"cell"`
+	Answer Answer `json:"answer"`
+	// Bins is how many bins the bound must last; Yes, No and Unknown count the bins of the stretch
+	// that decided: the one where it lasted, else the newest.
+	Bins    int32 `json:"bins,omitempty"`
+	Yes     int32 `json:"yes,omitempty"`
+	No      int32 `json:"no,omitempty"`
+	Unknown int32 `json:"unknown,omitempty"`
+}
+
+// Evidence is all that a verdict knows of one signal: enough to judge it again.
+type Evidence struct {
+	// +kubebuilder:validation:MaxLength=63
+	Signal   string      `json:"signal"`
+	Kind     signal.Kind `json:"kind"`
+	Unit     string      `json:"unit,omitempty"`
+	Required bool        `json:"required,omitempty"`
+	// Tier is the worst tier that holds for this signal alone; Blind where it is unknown.
+	Tier Tier `json:"tier"`
+	// Value is over the deciding stretch: pooled for a Ratio, else the last known bin's; NaN where
+	// unknown. Total is the number of events behind it.
+	Value signal.Number `json:"value"`
+	Total signal.Number `json:"total,omitempty"`
+	Cause signal.Cause  `json:"cause,omitempty"`
+	// +kubebuilder:validation:MaxLength=512
+	Detail string `json:"detail,omitempty"`
+	// +kubebuilder:validation:MaxItems=8
+	Findings []Finding `json:"findings,omitempty"`
+	// Bins is the deciding stretch, the oldest first.
+	// +kubebuilder:validation:MaxItems=120
+	Bins []signal.Bin `json:"bins,omitempty"`
+	// +kubebuilder:validation:MaxItems=4
+	Queries      []string             `json:"queries,omitempty"`
+	Availability *signal.Availability `json:"availability,omitempty"`
+}
+
+// Verdict is the worst tier that holds, and why.
+type Verdict struct {
+	// At is the moment that the verdict speaks of.
+	At   signal.Instant `json:"at"`
+	Tier Tier           `json:"tier"`
+	// Signal is the one that decided; empty when all is well.
+	// +kubebuilder:validation:MaxLength=63
+	Signal string `json:"signal,omitempty"`
+	// Reason says it in a sentence.
+	// +kubebuilder:validation:MaxLength=512
+	Reason string `json:"reason,omitempty"`
+	// Generation is the policy's generation that it was judged by.
+	Generation int64 `json:"generation,omitempty"`
+	// Split is whether the canary cells applied.
+	Split bool `json:"split,omitempty"`
+	// +kubebuilder:validation:MaxItems=32
+	Evidence []Evidence `json:"evidence,omitempty"`
+}
+
+// Brief gives v without its evidence.
+func (v Verdict) Brief() Verdict {
+	v.Evidence = nil
+	return v
+}
+
+// Stretch says which bins of a reading a bound may be found in.
+type Stretch int
+
+const (
+	// Newest asks whether a bound holds now: in the newest bins.
+	Newest Stretch = iota
+	// Whole asks whether it has held at any time within the bins given.
+	Whole
+)
+
+// Input is all that a verdict depends on besides the matrix.
+type Input struct {
+	At       signal.Instant
+	Readings []signal.Reading
+	// Split is whether the candidate's share is between 0 and 100 %.
+	Split   bool
+	Stretch Stretch
+	// Since leaves out, for Whole, what had ended by then.
+	Since signal.Instant
+	// Generation is recorded in the verdict.
+	Generation int64
+}

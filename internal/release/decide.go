@@ -1,0 +1,131 @@
+package release
+
+import (
+	"fmt"
+
+	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// Reasons to withhold a rollback that the matrix calls for.
+const (
+	withheldObserve    = "Observe"
+	withheldMidFlight  = "MidFlight"
+	withheldHeld       = "Held"
+	withheldSpent      = "Spent"
+	withheldLate       = "AfterAutomatic"
+	withheldBothSides  = "BothSides"
+	withheldFleet      = "Fleet"
+	withheldShares     = "SharesUnknown"
+	withheldSoleDecide = "Decided"
+)
+
+// decide opens the ladder when the guard says rollback now and nothing forbids it; else it says what
+// forbids it. Only what holds now decides: checks of the past and standing verdicts do not.
+func decide(t *turn) {
+	if !t.watched() {
+		t.withhold("", "")
+		t.set(ConditionFleetWithheld, false, "Clear", "")
+		return
+	}
+	if t.o.Guard == nil {
+		return
+	}
+	if t.o.Guard.Tier != judge.Rollback {
+		if t.s.Verdict.Tier != judge.Rollback {
+			t.withhold("", "")
+			t.set(ConditionFleetWithheld, false, "Clear", "")
+		}
+		return
+	}
+	reason, why := t.forbidden()
+	t.set(ConditionFleetWithheld, reason == withheldFleet, orElse(reason, "Clear"), why)
+	t.withhold(reason, why)
+	if reason == "" {
+		t.open(Ladder{Automatic: true, Verdict: t.o.Guard.Brief()})
+		v := *t.o.Guard
+		t.s.Decision = &v
+	}
+}
+
+func (t *turn) withhold(reason, why string) {
+	t.set(ConditionWithheld, reason != "", orElse(reason, "Nothing"), why)
+}
+
+// forbidden gives the first thing that forbids an automatic rollback, or nothing.
+func (t *turn) forbidden() (reason, why string) {
+	o, limits := t.o, t.limits()
+	switch {
+	case o.Spec.MidFlight:
+		return withheldMidFlight, "the release was under way when its policy was first seen"
+	case o.Mode != Enforce:
+		return withheldObserve, "the mode is Observe"
+	case t.s.Is(ConditionHeld):
+		return withheldHeld, t.s.Condition(ConditionHeld).Message
+	case t.s.Is(ConditionRollbackLost) || t.s.Ladder != nil && !t.s.Ladder.FirstShift.IsZero():
+		return withheldSpent, "the release has been rolled back once already"
+	case !t.s.Cutover.IsZero() && o.Now.Sub(t.s.Cutover) > limits.AutomaticFor:
+		return withheldLate, fmt.Sprintf("more than %s after cutover a person decides", limits.AutomaticFor)
+	case !t.known():
+		return withheldShares, "the shares are unknown: " + o.World.Problem
+	case o.Stable != nil && o.Stable.Tier == judge.Rollback && o.World.Most(t.stable().Slot) > 0:
+		return withheldBothSides, "stable is as bad: " + o.Stable.Reason
+	case t.fleetFull():
+		return withheldFleet, fmt.Sprintf("%d automatic rollbacks within %s across the fleet: the platform is at fault rather than this release", o.Breaker, o.BreakerWithin)
+	}
+	return "", ""
+}
+
+// fleetFull tells whether the breaker is open. Once open it stays so until the time has passed
+// without a rollback.
+func (t *turn) fleetFull() bool {
+	if t.o.Breaker <= 0 {
+		return false
+	}
+	n, last := 0, signal.Instant(0)
+	for _, at := range t.o.Fleet.Rollbacks {
+		if t.o.Now.Sub(at) < t.o.BreakerWithin {
+			n++
+		}
+		last = max(last, at)
+	}
+	if n >= t.o.Breaker {
+		return true
+	}
+	return t.s.Is(ConditionFleetWithheld) && !last.IsZero() && t.o.Now.Sub(last) < t.o.BreakerWithin
+}
+
+// open begins the ladder of a rollback: it freezes all that the rest of it needs.
+func (t *turn) open(l Ladder) {
+	l.Step = Recheck
+	l.Decided = t.o.Now
+	l.Plan = frozen(*t.o.Plan)
+	l.Needed = t.needed()
+	for _, r := range t.o.World.Routes {
+		l.Routes = append(l.Routes, r.Key)
+	}
+	if t.s.Before != nil {
+		l.Before = *t.s.Before
+	}
+	t.s.Ladder = &l
+	t.s.Phase = RollingBack
+	t.s.NextCheck = 0
+}
+
+// frozen gives the part of a plan that a ladder needs: the rollback tier and all the limits.
+func frozen(p Plan) Plan {
+	p.Matrix = p.Matrix.Only(func(c judge.Cell) bool { return c.Tier == judge.Rollback })
+	asked := map[string]bool{}
+	for _, r := range p.Matrix.Rows {
+		asked[r.Signal] = true
+	}
+	var questions []Question
+	for _, q := range p.Questions {
+		if asked[q.Signal] {
+			questions = append(questions, q)
+		}
+	}
+	p.Questions = questions
+	p.Schedule = nil
+	return p
+}

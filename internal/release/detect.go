@@ -1,0 +1,208 @@
+package release
+
+import "github.com/knowledgebeast/greenwatch/internal/signal"
+
+// Open is a release that is still active.
+type Open struct {
+	Spec  Spec
+	State State
+}
+
+// Detect looks for revisions that are new to a policy and gives the releases that begin, with the
+// ledger that goes with them. What it sees for the first time of all it takes as accepted, unless the
+// traffic is split.
+func Detect(l Ledger, open []Open, w World, now signal.Instant) (Ledger, []Spec) {
+	l = *l.DeepCopy()
+	for _, o := range open {
+		l = enter(l, o.Spec)
+	}
+	if !w.Known() {
+		return l, nil
+	}
+	if len(l.Accepted) == 0 {
+		return firstSight(l, w, now)
+	}
+	var births []Spec
+	for _, v := range w.Slots {
+		if !isNew(l, open, w, v) {
+			continue
+		}
+		spec := birth(l, w, v, now)
+		l = enter(l, spec)
+		births = append(births, spec)
+	}
+	if len(births) == 0 {
+		l.Carrier = carrier(l, w)
+	}
+	return l, births
+}
+
+// Settle notes in the ledger how a release ended.
+func Settle(l Ledger, o Open) Ledger {
+	if !o.State.Over() {
+		return l
+	}
+	l = *l.DeepCopy()
+	for i := range l.Accepted {
+		if a := &l.Accepted[i]; a.Slot == o.Spec.Candidate.Slot && a.Release == o.Spec.Number {
+			a.Ended = o.State.Phase
+		}
+	}
+	return l
+}
+
+// firstSight takes what runs as accepted; a split makes the side with less traffic, or the younger
+// one, a release that is under way.
+func firstSight(l Ledger, w World, now signal.Instant) (Ledger, []Spec) {
+	for _, v := range w.Slots {
+		if v.Found {
+			l = accept(l, AcceptedRevision{Slot: v.Slot, Revision: v.Revision})
+		}
+	}
+	l.Carrier = carrier(l, w)
+	if len(w.Slots) != 2 || !w.Slots[0].Found || !w.Slots[1].Found {
+		return l, nil
+	}
+	a, b := w.Slots[0], w.Slots[1]
+	if w.Most(a.Slot) == 0 || w.Most(b.Slot) == 0 {
+		return l, nil
+	}
+	candidate, stable := a, b
+	if less(w, b, a) {
+		candidate, stable = b, a
+	}
+	spec := Spec{Number: l.LastRelease + 1, Candidate: side(candidate), Stable: side(stable), MidFlight: true, FirstSeen: now}
+	return enter(l, spec), []Spec{spec}
+}
+
+// less tells whether a carries less traffic than b, or as much and is the younger.
+func less(w World, a, b SlotView) bool {
+	x, y := carried(w, a.Slot), carried(w, b.Slot)
+	if x != y {
+		return x < y
+	}
+	return a.Since > b.Since
+}
+
+// carried adds up a slot's shares over the routes.
+func carried(w World, slot string) float64 {
+	sum := 0.0
+	for _, r := range w.Routes {
+		sum += r.Shares[slot]
+	}
+	return sum
+}
+
+// isNew tells whether what a slot holds begins a release: another revision than the known one, or one
+// that was rolled back and has traffic again.
+func isNew(l Ledger, open []Open, w World, v SlotView) bool {
+	if !v.Found {
+		return false
+	}
+	traffic := w.Most(v.Slot) > 0
+	if a, ok := accepted(l, v.Slot); ok && a.Revision == v.Revision {
+		return a.Ended == RolledBack && traffic && !watches(open, a.Release)
+	}
+	if traffic {
+		return v.Updated > 0
+	}
+	return v.RolledOut
+}
+
+func watches(open []Open, number int64) bool {
+	for _, o := range open {
+		if o.Spec.Number == number && !o.State.Over() {
+			return true
+		}
+	}
+	return false
+}
+
+func birth(l Ledger, w World, v SlotView, now signal.Instant) Spec {
+	return Spec{Number: l.LastRelease + 1, Candidate: side(v), Stable: stableFor(l, w, v.Slot), FirstSeen: now}
+}
+
+// stableFor gives the side to go back to: the one that carried the majority, as long as it is the
+// other slot. A change in the very slot that carries the traffic goes back to what the release before
+// had as stable, if that still is where it was.
+func stableFor(l Ledger, w World, candidate string) Side {
+	other := otherSlot(w, candidate)
+	if w.Most(other.Slot) > w.Most(candidate) || w.Most(candidate) == 0 {
+		return side(other)
+	}
+	for _, past := range []*Side{l.Carrier, l.Stable} {
+		if past == nil || past.Slot != other.Slot {
+			continue
+		}
+		if other.Found && past.Revision == other.Revision {
+			s := side(other)
+			s.Replicas = max(s.Replicas, past.Replicas)
+			return s
+		}
+		return Side{Slot: other.Slot}
+	}
+	return Side{Slot: other.Slot}
+}
+
+func otherSlot(w World, slot string) SlotView {
+	for _, v := range w.Slots {
+		if v.Slot != slot {
+			return v
+		}
+	}
+	return SlotView{}
+}
+
+func side(v SlotView) Side {
+	return Side{Slot: v.Slot, Revision: v.Revision, Version: clip(v.Version, 128), Replicas: v.Wanted}
+}
+
+// carrier gives the side that carries the majority now, if what it holds is known; its replicas are
+// those at the time when it began to.
+func carrier(l Ledger, w World) *Side {
+	for _, v := range w.Slots {
+		a, ok := accepted(l, v.Slot)
+		if !ok || a.Revision != v.Revision || carried(w, v.Slot)*2 <= float64(len(w.Routes)) {
+			continue
+		}
+		if c := l.Carrier; c != nil && c.Slot == v.Slot && c.Revision == v.Revision {
+			return c
+		}
+		s := side(v)
+		return &s
+	}
+	return l.Carrier
+}
+
+func accepted(l Ledger, slot string) (AcceptedRevision, bool) {
+	for _, a := range l.Accepted {
+		if a.Slot == slot {
+			return a, true
+		}
+	}
+	return AcceptedRevision{}, false
+}
+
+func accept(l Ledger, a AcceptedRevision) Ledger {
+	for i := range l.Accepted {
+		if l.Accepted[i].Slot == a.Slot {
+			l.Accepted[i] = a
+			return l
+		}
+	}
+	l.Accepted = append(l.Accepted, a)
+	return l
+}
+
+// enter brings a release into the ledger. One that is there already, or an older one, changes nothing.
+func enter(l Ledger, s Spec) Ledger {
+	if a, ok := accepted(l, s.Candidate.Slot); !ok || a.Release < s.Number {
+		l = accept(l, AcceptedRevision{Slot: s.Candidate.Slot, Revision: s.Candidate.Revision, Release: s.Number})
+	}
+	if s.Number > l.LastRelease {
+		l.LastRelease = s.Number
+		stable := s.Stable
+		l.Stable = &stable
+	}
+	return l
+}

@@ -1,0 +1,73 @@
+package release
+
+import "github.com/knowledgebeast/greenwatch/internal/signal"
+
+// canaryReminder is how long a release may stay split before somebody is reminded.
+const canaryReminder = signal.Duration(24 * 3600e9)
+
+// live moves a release along its life by what the shares are.
+func live(t *turn) {
+	if !t.known() {
+		return
+	}
+	switch t.s.Phase {
+	case Deployed:
+		liveDeployed(t)
+	case Canary:
+		liveCanary(t)
+	case Watching:
+		liveWatching(t)
+	}
+}
+
+func liveDeployed(t *turn) {
+	if t.o.World.Most(t.candidate().Slot) > 0 {
+		t.s.Phase = Canary
+		liveCanary(t)
+	}
+}
+
+func liveCanary(t *turn) {
+	slot := t.candidate().Slot
+	switch {
+	case t.o.World.Most(slot) == 0:
+		t.taken()
+	case t.o.World.Least(slot) >= 1 && t.o.Plan != nil:
+		t.s.Phase = Watching
+		if t.s.Cutover.IsZero() {
+			t.s.Cutover = t.o.Now
+		}
+		t.s.Grid = append(t.s.Grid[:0], t.o.Plan.Schedule...)
+		t.nextCheck()
+	}
+}
+
+func liveWatching(t *turn) {
+	if t.o.World.Most(t.candidate().Slot) == 0 {
+		t.taken()
+		return
+	}
+	if int(t.s.Checks) >= t.s.Grid.Count() && !t.s.Episode.Open() {
+		t.end(Accepted)
+	}
+}
+
+// taken ends a release whose traffic somebody else took away: it is rolled back, by them.
+func (t *turn) taken() {
+	t.s.Ladder = &Ladder{Step: Done, By: t.o.World.Writer, Decided: t.o.Now, Moved: writer(t.o.World)}
+	t.end(RolledBack)
+}
+
+func writer(w World) string {
+	if w.Writer == "" {
+		return "an unknown writer"
+	}
+	return w.Writer
+}
+
+func (t *turn) nextCheck() {
+	t.s.NextCheck = 0
+	if c, ok := t.s.Grid.Check(t.s.Cutover, int(t.s.Checks)+1); ok {
+		t.s.NextCheck = c.At
+	}
+}

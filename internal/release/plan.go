@@ -1,0 +1,149 @@
+package release
+
+import (
+	"strings"
+
+	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/schedule"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// Mode says how far greenwatch may go.
+//
+// +kubebuilder:validation:Enum=Observe;Enforce
+type Mode string
+
+// The modes. Observe is the weaker one.
+const (
+	Observe Mode = "Observe" // judge and tell, touch nothing
+	Enforce Mode = "Enforce" // act, too
+)
+
+// Weaker gives the weaker of two modes.
+func Weaker(a, b Mode) Mode {
+	if a == Enforce && b == Enforce {
+		return Enforce
+	}
+	return Observe
+}
+
+// Slot is one of the two sides: a Deployment and the destination that leads to it.
+type Slot struct {
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+	// +kubebuilder:validation:MaxLength=253
+	Deployment string `json:"deployment"`
+	// +kubebuilder:validation:MaxLength=253
+	Host string `json:"host"`
+	// +kubebuilder:validation:MaxLength=63
+	Subset string `json:"subset,omitempty"`
+}
+
+// Limits are the fixed times of acting.
+type Limits struct {
+	// Settle is how long samples may take to arrive.
+	Settle signal.Duration `json:"settle"`
+	// WatchStableFor is how long stable is watched after a rollback.
+	WatchStableFor signal.Duration `json:"watchStableFor"`
+	// EpisodeClear is how long it must be clear before an episode is closed.
+	EpisodeClear signal.Duration `json:"episodeClear"`
+	// ReassertWithin is how long weights are set again against another writer.
+	ReassertWithin signal.Duration `json:"reassertWithin"`
+	// AutomaticFor is how long after cutover the rollback tier acts by itself.
+	AutomaticFor signal.Duration `json:"automaticFor"`
+	// ProofWithin is how long a rollback may take from decision to proof.
+	ProofWithin signal.Duration `json:"proofWithin"`
+	// KeepCandidateFor is how long the bad side stays up after a rollback.
+	KeepCandidateFor signal.Duration `json:"keepCandidateFor"`
+	// KeepStableFor is how long losing rollback readiness is a page rather than a note.
+	KeepStableFor signal.Duration `json:"keepStableFor"`
+	// OnCanary makes canary cells roll back.
+	OnCanary bool `json:"onCanary,omitempty"`
+}
+
+// Question is a signal's question before the slot's name is filled in: its selectors may hold
+// ${slot}, ${namespace}, ${deployment} and ${version}.
+type Question = signal.Ask
+
+// Plan is a policy, parsed: all that a release is watched by.
+type Plan struct {
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace"`
+	// +kubebuilder:validation:MaxLength=253
+	Policy     string `json:"policy"`
+	Generation int64  `json:"generation"`
+	Mode       Mode   `json:"mode"`
+	// +kubebuilder:validation:MaxLength=253
+	VirtualService string `json:"virtualService"`
+	// HTTPRoutes names the routes to watch; empty: each that leads, or led, to both slots.
+	// +kubebuilder:validation:MaxItems=32
+	HTTPRoutes []string `json:"httpRoutes,omitempty"`
+	// Slots are exactly two.
+	// +kubebuilder:validation:MaxItems=2
+	Slots []Slot `json:"slots"`
+	// Requests counts a slot's requests for proof: a Ratio question of which only the total matters.
+	Requests   *Question         `json:"requests,omitempty"`
+	Schedule   schedule.Schedule `json:"schedule"`
+	GuardEvery signal.Duration   `json:"guardEvery"`
+	Matrix     judge.Matrix      `json:"matrix"`
+	// +kubebuilder:validation:MaxItems=32
+	Questions []Question `json:"questions"`
+	// +kubebuilder:validation:MaxLength=63
+	Prometheus string `json:"prometheus"`
+	// Notify names the sinks.
+	// +kubebuilder:validation:MaxItems=8
+	Notify       []string `json:"notify,omitempty"`
+	HistoryLimit int32    `json:"historyLimit,omitempty"`
+	Limits       Limits   `json:"limits"`
+}
+
+// Slot gives the slot of that name.
+func (p *Plan) Slot(name string) (Slot, bool) {
+	for _, s := range p.Slots {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Slot{}, false
+}
+
+// Other gives the slot that is not the one of that name.
+func (p *Plan) Other(name string) Slot {
+	for _, s := range p.Slots {
+		if s.Name != name {
+			return s
+		}
+	}
+	return Slot{}
+}
+
+// Asks gives the questions about a slot that runs the given version, with all placeholders filled
+// in. Kubernetes signals are observed, not asked, and left out.
+func (p *Plan) Asks(slot, version string) []signal.Ask {
+	fill := p.filler(slot, version)
+	asks := make([]signal.Ask, 0, len(p.Questions))
+	for _, q := range p.Questions {
+		if q.Kind != signal.Kubernetes {
+			asks = append(asks, filled(q, fill))
+		}
+	}
+	return asks
+}
+
+// AskRequests gives the question that counts a slot's requests, if there is one.
+func (p *Plan) AskRequests(slot, version string) (signal.Ask, bool) {
+	if p.Requests == nil {
+		return signal.Ask{}, false
+	}
+	return filled(*p.Requests, p.filler(slot, version)), true
+}
+
+func (p *Plan) filler(slot, version string) *strings.Replacer {
+	s, _ := p.Slot(slot)
+	return strings.NewReplacer("${slot}", slot, "${namespace}", p.Namespace, "${deployment}", s.Deployment, "${version}", version)
+}
+
+func filled(q Question, fill *strings.Replacer) signal.Ask {
+	q.Match, q.Part, q.PromQL = fill.Replace(q.Match), fill.Replace(q.Part), fill.Replace(q.PromQL)
+	return q
+}

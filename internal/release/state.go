@@ -1,0 +1,355 @@
+package release
+
+import (
+	"fmt"
+
+	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/schedule"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// Phase is where a release is in its life.
+//
+// +kubebuilder:validation:Enum=Deployed;Canary;Watching;RollingBack;RolledBack;Accepted;Superseded;Orphaned
+type Phase string
+
+// The phases. The last four are ends; RolledBack may still have steps to do.
+const (
+	Deployed    Phase = "Deployed"    // rolled out, without traffic
+	Canary      Phase = "Canary"      // some traffic, not all
+	Watching    Phase = "Watching"    // all the traffic has been seen: the schedule runs
+	RollingBack Phase = "RollingBack" // decided, not yet proven
+	RolledBack  Phase = "RolledBack"
+	Accepted    Phase = "Accepted"
+	Superseded  Phase = "Superseded"
+	Orphaned    Phase = "Orphaned" // its policy was deleted
+)
+
+// Side is a slot and the revision in it.
+type Side struct {
+	// +kubebuilder:validation:MaxLength=63
+	Slot string `json:"slot"`
+	// +kubebuilder:validation:MaxLength=64
+	Revision string `json:"revision"`
+	// Version is for people: the image tag, or app.kubernetes.io/version.
+	// +kubebuilder:validation:MaxLength=128
+	Version string `json:"version,omitempty"`
+	// Replicas is spec.replicas when the side was first seen in this role.
+	Replicas int32 `json:"replicas,omitempty"`
+}
+
+// Spec is what a release is, written once, but for Cutover (write-once) and People (theirs).
+type Spec struct {
+	// +kubebuilder:validation:MaxLength=253
+	Policy string `json:"policy"`
+	// +kubebuilder:validation:Minimum=1
+	Number    int64 `json:"number"`
+	Candidate Side  `json:"candidate"`
+	// Stable is what carried the majority of the traffic when the candidate was first seen. Its
+	// revision is empty where that is gone already.
+	Stable Side `json:"stable"`
+	// MidFlight marks a release that was under way at the first sight of its policy: it is observed only.
+	MidFlight bool           `json:"midFlight,omitempty"`
+	FirstSeen signal.Instant `json:"firstSeen"`
+	// Cutover is the first moment of 100 % in every watched route.
+	Cutover signal.Instant `json:"cutover,omitempty"`
+	People  People         `json:"people,omitzero"`
+}
+
+// People is what people said of a release; the daemon never writes it.
+type People struct {
+	Hold     *Hold     `json:"hold,omitempty"`
+	Decision *Decision `json:"decision,omitempty"`
+}
+
+// Hold forbids automatic action for a time.
+type Hold struct {
+	// +kubebuilder:validation:MaxLength=128
+	By string `json:"by"`
+	// +kubebuilder:validation:MaxLength=512
+	Reason string         `json:"reason,omitempty"`
+	Until  signal.Instant `json:"until"`
+}
+
+// Choice is what a person can decide.
+//
+// +kubebuilder:validation:Enum=Rollback;Accept
+type Choice string
+
+// The choices.
+const (
+	ChooseRollback Choice = "Rollback"
+	ChooseAccept   Choice = "Accept"
+)
+
+// Decision is a person's decision.
+type Decision struct {
+	Choice Choice `json:"choice"`
+	// +kubebuilder:validation:MaxLength=128
+	By string `json:"by"`
+	// +kubebuilder:validation:MaxLength=512
+	Reason string `json:"reason,omitempty"`
+}
+
+// Step is a step of the ladder, the program counter of a rollback.
+//
+// +kubebuilder:validation:Enum=Recheck;Ready;Shift;Prove;WatchStable;ScaleDown;Done
+type Step string
+
+// The steps, in order.
+const (
+	Recheck     Step = "Recheck"     // judge again: only what holds now acts
+	Ready       Step = "Ready"       // make stable ready to carry the load
+	Shift       Step = "Shift"       // set the shares
+	Prove       Step = "Prove"       // see in the data plane that traffic moved
+	WatchStable Step = "WatchStable" // watch over stable
+	ScaleDown   Step = "ScaleDown"   // later: scale the candidate down
+	Done        Step = "Done"
+)
+
+// Ladder is a rollback: what was decided, the plan frozen at that moment, and how far it is.
+type Ladder struct {
+	Step Step `json:"step"`
+	// Automatic is false when a person decided; By is who did then.
+	Automatic bool `json:"automatic,omitempty"`
+	// +kubebuilder:validation:MaxLength=128
+	By      string         `json:"by,omitempty"`
+	Decided signal.Instant `json:"decided"`
+	// Verdict is why, in brief; its evidence stands in State.Decision.
+	Verdict judge.Verdict `json:"verdict"`
+	// Plan is frozen: the ladder reads only this.
+	Plan Plan `json:"plan"`
+	// Routes are the keys of the watched routes.
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=253
+	Routes []string `json:"routes"`
+	// Needed is how many ready replicas of stable the candidate's load takes.
+	Needed int32 `json:"needed"`
+	// Before is the candidate's requests per second before its first traffic: probes, previews.
+	Before signal.Number `json:"before"`
+
+	Warmed  signal.Instant `json:"warmed,omitempty"`  // scaling up was asked for
+	Shifted signal.Instant `json:"shifted,omitempty"` // weights were set, last
+	Proven  signal.Instant `json:"proven,omitempty"`
+	// FirstShift is when weights were set for the first time: reasserts count from here.
+	FirstShift signal.Instant `json:"firstShift,omitempty"`
+	Reasserts  int32          `json:"reasserts,omitempty"`
+	// Moved names who took the traffic off the candidate before greenwatch did.
+	// +kubebuilder:validation:MaxLength=128
+	Moved string `json:"moved,omitempty"`
+	// Stuck names why the ladder can't go on now; it is tried again all the same.
+	// +kubebuilder:validation:MaxLength=512
+	Stuck string `json:"stuck,omitempty"`
+	// Refused marks that a write was refused, which trying again is unlikely to mend.
+	Refused bool `json:"refused,omitempty"`
+	// StableBad is what was wrong with stable after the rollback.
+	// +kubebuilder:validation:MaxLength=512
+	StableBad string `json:"stableBad,omitempty"`
+	// Lost is set when another writer's weights stand.
+	// +kubebuilder:validation:MaxLength=128
+	Lost string `json:"lost,omitempty"`
+}
+
+// Standing is the tier that stands now and since when.
+type Standing struct {
+	Tier  judge.Tier     `json:"tier"`
+	Since signal.Instant `json:"since"`
+	// +kubebuilder:validation:MaxLength=63
+	Signal string `json:"signal,omitempty"`
+	// +kubebuilder:validation:MaxLength=512
+	Reason string `json:"reason,omitempty"`
+	// Cause is why it is unknown, for Blind.
+	Cause signal.Cause `json:"cause,omitempty"`
+}
+
+// CheckLine is one check in a line.
+type CheckLine struct {
+	Number int32 `json:"n"`
+	// +kubebuilder:validation:MaxLength=32
+	Window string         `json:"window"`
+	At     signal.Instant `json:"at"`
+	Tier   judge.Tier     `json:"tier"`
+	// Late marks a check that was judged after the daemon was away.
+	Late bool `json:"late,omitempty"`
+	// +kubebuilder:validation:MaxLength=63
+	Signal string `json:"signal,omitempty"`
+	// +kubebuilder:validation:MaxLength=32
+	Cause string `json:"cause,omitempty"`
+}
+
+// Readiness says whether stable could take the traffic back.
+//
+// +kubebuilder:validation:Enum=Hot;Partial;Warm;Gone
+type Readiness string
+
+// The grades of readiness.
+const (
+	Hot     Readiness = "Hot"     // enough ready replicas for the candidate's load
+	Partial Readiness = "Partial" // some ready replicas
+	Warm    Readiness = "Warm"    // scaled down, can be scaled up
+	Gone    Readiness = "Gone"    // deleted, another revision, destination unusable
+)
+
+// Episode is a stretch of trouble.
+type Episode struct {
+	Number int64          `json:"number"`
+	Opened signal.Instant `json:"opened,omitempty"`
+	// ClearSince is when it last became clear; the episode is closed EpisodeClear after that.
+	ClearSince signal.Instant `json:"clearSince,omitempty"`
+}
+
+// Open tells whether there is trouble, or was until lately.
+func (e Episode) Open() bool { return !e.Opened.IsZero() }
+
+// Code names something that greenwatch can say; the catalogue is in package finding.
+//
+// +kubebuilder:validation:MaxLength=48
+type Code string
+
+// Severity is a page's.
+//
+// +kubebuilder:validation:Enum=critical;error;warning;info
+type Severity string
+
+// The severities.
+const (
+	Critical Severity = "critical"
+	Error    Severity = "error"
+	Warning  Severity = "warning"
+	Info     Severity = "info"
+)
+
+// Incident is something that a person is paged for, once per episode and reason.
+type Incident struct {
+	Code     Code           `json:"code"`
+	Episode  int64          `json:"episode"`
+	Severity Severity       `json:"severity"`
+	Opened   signal.Instant `json:"opened"`
+	Closed   signal.Instant `json:"closed,omitempty"`
+	// Text is what was so when it was opened.
+	// +kubebuilder:validation:MaxLength=512
+	Text string `json:"text,omitempty"`
+}
+
+// Told is what one sink was told of one thing: an incident (by its key) or the story.
+type Told struct {
+	// +kubebuilder:validation:MaxLength=63
+	Sink string `json:"sink"`
+	// Key is the incident's, or "story".
+	// +kubebuilder:validation:MaxLength=128
+	Key string `json:"key"`
+	// Ref is what the sink needs to edit its message later.
+	// +kubebuilder:validation:MaxLength=128
+	Ref string `json:"ref,omitempty"`
+	// Story is the number of the story's edition that was told last.
+	Story int64 `json:"story,omitempty"`
+	// Opened and Closed are when an incident's trigger and resolve were delivered.
+	Opened signal.Instant `json:"opened,omitempty"`
+	Closed signal.Instant `json:"closed,omitempty"`
+	// Expired is when it was given up.
+	Expired signal.Instant `json:"expired,omitempty"`
+}
+
+// State is the life of one release so far: what can't be observed again, and enough to resume.
+type State struct {
+	Phase        Phase          `json:"phase,omitempty"`
+	FirstTraffic signal.Instant `json:"firstTraffic,omitempty"`
+	// Cutover mirrors Spec.Cutover, which is written first and wins.
+	Cutover signal.Instant `json:"cutover,omitempty"`
+	Ended   signal.Instant `json:"ended,omitempty"`
+	// Share is the candidate's least share over the watched routes, in percent, rounded down.
+	Share int32 `json:"share"`
+	// Grid is the schedule, frozen at cutover.
+	Grid schedule.Schedule `json:"grid,omitempty"`
+	// Checks is how many checks have their verdict; NextCheck is the time of the next.
+	Checks    int32          `json:"checks"`
+	NextCheck signal.Instant `json:"nextCheck,omitempty"`
+	// Before is the candidate's requests per second before its first traffic; unset until measured.
+	Before *signal.Number `json:"before,omitempty"`
+
+	Verdict Standing `json:"verdict,omitzero"`
+	// Lines are the checks, the oldest first.
+	// +kubebuilder:validation:MaxItems=80
+	Lines []CheckLine `json:"lines,omitempty"`
+	// Latest is the latest check with full evidence.
+	Latest *judge.Verdict `json:"latest,omitempty"`
+	// Transitions are the latest changes of the standing verdict, with full evidence.
+	// +kubebuilder:validation:MaxItems=4
+	Transitions []judge.Verdict `json:"transitions,omitempty"`
+	// Decision is the verdict, with full evidence, that the rollback rests on.
+	Decision *judge.Verdict `json:"decision,omitempty"`
+
+	Readiness Readiness `json:"readiness,omitempty"`
+	// +kubebuilder:validation:MaxLength=512
+	ReadinessReason string `json:"readinessReason,omitempty"`
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []signal.Condition `json:"conditions,omitempty"`
+	Episode    Episode            `json:"episode,omitzero"`
+	Ladder     *Ladder            `json:"ladder,omitempty"`
+	// Obeyed is the person's decision that has been acted on or refused, as "choice by".
+	// +kubebuilder:validation:MaxLength=256
+	Obeyed string `json:"obeyed,omitempty"`
+
+	// Story counts the editions of the release's story: it grows with whatever is worth telling.
+	Story int64 `json:"story"`
+	// +kubebuilder:validation:MaxItems=32
+	Incidents []Incident `json:"incidents,omitempty"`
+	// +kubebuilder:validation:MaxItems=128
+	Told []Told `json:"told,omitempty"`
+	// Settled is whether everybody was told everything: an ended release then needs no more care.
+	Settled bool `json:"settled,omitempty"`
+}
+
+// Conditions of a release.
+const (
+	ConditionHeld          = "Held"          // a person holds automatic action
+	ConditionBlind         = "Blind"         // a required signal is unknown
+	ConditionRollbackReady = "RollbackReady" // stable could take the traffic back
+	ConditionLate          = "Late"          // the latest check was judged late
+	ConditionWithheld      = "Withheld"      // an action is forbidden by mode, breaker or hold
+	ConditionFleetWithheld = "FleetWithheld" // too many rollbacks across the fleet: the platform
+	ConditionRollbackLost  = "RollbackLost"  // another writer's weights stand
+)
+
+// Name gives the name of a policy's release.
+func (s Spec) Name() string { return fmt.Sprintf("%s-%d", s.Policy, s.Number) }
+
+// Key gives the incident's dedup key: facts only, so that a repeat is the same incident.
+func (i Incident) Key(namespace, release string) string {
+	return fmt.Sprintf("%s/%s/%d/%s", namespace, release, i.Episode, i.Code)
+}
+
+// Active tells whether there is still something to watch or to do.
+func (s State) Active() bool {
+	return !s.Over() || !s.Settled
+}
+
+// Over tells whether the release's life is over: nothing is watched or done any more, though
+// something may still have to be told.
+func (s State) Over() bool {
+	switch s.Phase {
+	case Accepted, Superseded, Orphaned:
+		return true
+	case RolledBack:
+		return s.Ladder == nil || s.Ladder.Step == Done
+	}
+	return false
+}
+
+// Condition gives the condition of that type, or nil.
+func (s State) Condition(kind string) *signal.Condition {
+	for i := range s.Conditions {
+		if s.Conditions[i].Type == kind {
+			return &s.Conditions[i]
+		}
+	}
+	return nil
+}
+
+// Is tells whether the condition of that type is True.
+func (s State) Is(kind string) bool {
+	c := s.Condition(kind)
+	return c != nil && c.Status == "True"
+}

@@ -1,0 +1,216 @@
+package release
+
+import (
+	"reflect"
+
+	"github.com/knowledgebeast/greenwatch/internal/judge"
+)
+
+// mostIncidents is how many incidents are kept; the oldest that everybody has been told of go first.
+const mostIncidents = 16
+
+// alarm is one reason to page: when it is raised, and when it is over.
+type alarm struct {
+	code     Code
+	severity Severity
+	raised   func(*turn) (text string, yes bool)
+	over     func(*turn) bool
+}
+
+var alarms = []alarm{
+	{CodeRollback, Critical, rollbackRaised, rollbackOver},
+	{CodeRollbackStuck, Critical, stuckRaised, stuckOver},
+	{CodeRollbackNotProven, Critical, notProvenRaised, notProvenOver},
+	{CodeRollbackLost, Critical, conditionRaised(ConditionRollbackLost), releaseOver},
+	{CodeRollbackWithheld, Critical, withheldRaised, episodeOver},
+	{CodeFleetWithheld, Critical, conditionRaised(ConditionFleetWithheld), conditionOver(ConditionFleetWithheld)},
+	{CodeStableBad, Critical, stableBadRaised, releaseOver},
+	{CodeConsider, Warning, considerRaised, episodeOver},
+	{CodeBlindLasting, Error, blindRaised, episodeOver},
+	{CodeReadinessLost, Warning, readinessRaised, readinessOver},
+	{CodeDecisionRefused, Warning, neverRaised, releaseOver},
+	{CodeCanaryReminder, Info, canaryRaised, canaryOver},
+}
+
+// tellIncidents opens and closes incidents, each once per episode and reason.
+func tellIncidents(t *turn) {
+	for _, a := range alarms {
+		if text, yes := a.raised(t); yes {
+			t.page(a.code, a.severity, text)
+		}
+		if !a.over(t) {
+			continue
+		}
+		for i := range t.s.Incidents {
+			if in := &t.s.Incidents[i]; in.Code == a.code && in.Closed.IsZero() {
+				in.Closed = t.o.Now
+			}
+		}
+	}
+	t.forget()
+}
+
+// page opens an incident, unless this episode had it already.
+func (t *turn) page(code Code, severity Severity, text string) {
+	for _, in := range t.s.Incidents {
+		if in.Code == code && in.Episode == t.s.Episode.Number {
+			return
+		}
+	}
+	t.s.Incidents = append(t.s.Incidents, Incident{Code: code, Episode: t.s.Episode.Number, Severity: severity,
+		Opened: t.o.Now, Text: clip(text, 500)})
+}
+
+// forget drops the oldest incidents that are closed and told, with what was told of them.
+func (t *turn) forget() {
+	for len(t.s.Incidents) > mostIncidents {
+		i := t.forgettable()
+		if i < 0 {
+			return
+		}
+		key := t.s.Incidents[i].Key(t.o.Namespace, t.o.Spec.Name())
+		t.s.Incidents = append(t.s.Incidents[:i], t.s.Incidents[i+1:]...)
+		kept := t.s.Told[:0]
+		for _, r := range t.s.Told {
+			if r.Key != key {
+				kept = append(kept, r)
+			}
+		}
+		t.s.Told = kept
+	}
+}
+
+// forgettable gives the oldest incident of a former episode that needs no more telling, or -1. An
+// incident of the running episode is what keeps its page from being sent again.
+func (t *turn) forgettable() int {
+	for i, in := range t.s.Incidents {
+		if !in.Closed.IsZero() && in.Episode < t.s.Episode.Number && len(pagesOf(*t.s, t.o, in)) == 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// tellStory counts an edition of the story for every change that is worth telling.
+func tellStory(t *turn) {
+	if !reflect.DeepEqual(tellable(t.old), tellable(*t.s)) {
+		t.s.Story++
+	}
+	t.s.Settled = len(tells(*t.s, t.o)) == 0
+}
+
+// tellable leaves out what was told, so that telling is not news.
+func tellable(s State) State {
+	s.Told, s.Story, s.Settled = nil, 0, false
+	return s
+}
+
+func releaseOver(t *turn) bool { return t.s.Over() }
+
+func episodeOver(t *turn) bool {
+	return t.s.Over() || !t.s.Episode.Open() || t.s.Phase == RolledBack && t.s.Ladder.Step != WatchStable
+}
+
+func neverRaised(*turn) (string, bool) { return "", false }
+
+func conditionRaised(kind string) func(*turn) (string, bool) {
+	return func(t *turn) (string, bool) {
+		c := t.s.Condition(kind)
+		if c == nil || c.Status != "True" {
+			return "", false
+		}
+		return c.Message, true
+	}
+}
+
+func conditionOver(kind string) func(*turn) bool {
+	return func(t *turn) bool { return !t.s.Is(kind) }
+}
+
+// rollbackRaised waits for the recheck; where stable can't take the traffic, stuckRaised says so.
+func rollbackRaised(t *turn) (string, bool) {
+	l := t.s.Ladder
+	if l == nil || l.Step == Recheck || l.Moved != "" || l.Decided.IsZero() || !t.s.begun() {
+		return "", false
+	}
+	return l.Verdict.Reason, true
+}
+
+// begun tells whether a rollback has been started in earnest: it has somewhere to go, or has gone.
+func (s State) begun() bool {
+	return !s.Ladder.FirstShift.IsZero() || s.Phase == RollingBack && s.Readiness != Gone
+}
+
+func rollbackOver(t *turn) bool {
+	l := t.s.Ladder
+	return l == nil || l.Step == ScaleDown || l.Step == Done
+}
+
+func stuckRaised(t *turn) (string, bool) {
+	l := t.s.Ladder
+	if l == nil || l.Stuck == "" || l.Step != Ready && l.Step != Shift {
+		return "", false
+	}
+	late := t.o.Now.Sub(l.Decided) >= l.Plan.Limits.ProofWithin
+	return l.Stuck, late || l.Refused || t.s.Readiness == Gone
+}
+
+func stuckOver(t *turn) bool {
+	l := t.s.Ladder
+	return l == nil || l.Step != Recheck && l.Step != Ready && l.Step != Shift
+}
+
+func notProvenRaised(t *turn) (string, bool) {
+	l := t.s.Ladder
+	if l == nil || l.Step != Prove || t.o.Now.Sub(l.Decided) < l.Plan.Limits.ProofWithin {
+		return "", false
+	}
+	return l.Stuck, true
+}
+
+func notProvenOver(t *turn) bool { return t.s.Ladder == nil || t.s.Ladder.Step != Prove }
+
+func withheldRaised(t *turn) (string, bool) {
+	c := t.s.Condition(ConditionWithheld)
+	if c == nil || c.Status != "True" || c.Reason == withheldFleet || !t.watched() {
+		return "", false
+	}
+	return clip(t.s.Verdict.Reason+"; not rolled back: "+c.Message, 500), true
+}
+
+func stableBadRaised(t *turn) (string, bool) {
+	l := t.s.Ladder
+	if l == nil || l.StableBad == "" {
+		return "", false
+	}
+	return l.StableBad, true
+}
+
+func considerRaised(t *turn) (string, bool) {
+	return t.s.Verdict.Reason, t.watched() && t.s.Verdict.Tier == judge.Consider
+}
+
+// blindRaised leaves a Prometheus that is away to the incident of its own.
+func blindRaised(t *turn) (string, bool) {
+	v := t.s.Verdict
+	if !t.watched() || v.Tier != judge.Blind || !pagesBlind(v.Cause) || t.o.Away || t.o.BlindFor <= 0 {
+		return "", false
+	}
+	return v.Reason, t.o.Now.Sub(v.Since) >= t.o.BlindFor
+}
+
+func readinessRaised(t *turn) (string, bool) {
+	if !t.watched() || t.s.Readiness != Gone || t.o.Plan == nil {
+		return "", false
+	}
+	early := t.s.Cutover.IsZero() || t.o.Now.Sub(t.s.Cutover) < t.o.Plan.Limits.KeepStableFor
+	return t.s.ReadinessReason, early
+}
+
+func readinessOver(t *turn) bool { return t.s.Over() || t.s.Readiness != Gone }
+
+func canaryRaised(t *turn) (string, bool) {
+	return "the traffic has been split for a day", t.s.Phase == Canary && !t.s.FirstTraffic.IsZero() && t.o.Now.Sub(t.s.FirstTraffic) >= canaryReminder
+}
+
+func canaryOver(t *turn) bool { return t.s.Phase != Canary }

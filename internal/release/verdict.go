@@ -1,0 +1,150 @@
+package release
+
+import (
+	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// most of what is kept of the past.
+const (
+	mostLines       = 80
+	mostTransitions = 4
+)
+
+// takeBefore keeps the candidate's requests before its first traffic: what proof is held against.
+func takeBefore(t *turn) {
+	if t.o.Before != nil && t.s.Before == nil {
+		n := *t.o.Before
+		t.s.Before = &n
+	}
+}
+
+// takeGuard lets the guard's verdict stand. A look at the rollback cells alone can raise the
+// standing verdict, but says nothing about the rest of the matrix and clears nothing.
+func takeGuard(t *turn) {
+	v := t.o.Guard
+	if v == nil || !t.watched() {
+		return
+	}
+	if v.Tier != judge.Rollback && !t.o.GuardConsider {
+		return
+	}
+	tier, signal, reason := v.Tier, v.Signal, v.Reason
+	if l := t.s.Latest; l != nil && l.Tier == judge.Investigate && judge.Investigate.Worse(tier) {
+		tier, signal, reason = l.Tier, l.Signal, l.Reason
+	}
+	t.stand(Standing{Tier: tier, Signal: signal, Reason: reason, Cause: causeOf(*v)}, *v)
+}
+
+// stand lets a verdict stand from now on, if it differs in what people care about: its numbers may
+// wander without a word.
+func (t *turn) stand(next Standing, v judge.Verdict) {
+	now := t.s.Verdict
+	if now.Tier == next.Tier && now.Signal == next.Signal && now.Cause == next.Cause {
+		return
+	}
+	next.Since = v.At
+	t.s.Verdict = next
+	t.s.Transitions = append(t.s.Transitions, v)
+	if n := len(t.s.Transitions) - mostTransitions; n > 0 {
+		t.s.Transitions = t.s.Transitions[n:]
+	}
+}
+
+// causeOf gives why a blind verdict is blind.
+func causeOf(v judge.Verdict) signal.Cause {
+	if v.Tier != judge.Blind {
+		return signal.Known
+	}
+	for _, e := range v.Evidence {
+		if e.Signal == v.Signal {
+			return e.Cause
+		}
+	}
+	return signal.Known
+}
+
+// takeCheck records the verdict of a check: in a line, and the latest with all its evidence. A past
+// breach acts on nothing: only what holds now does, and that the guard says.
+func takeCheck(t *turn) {
+	c := t.o.Check
+	if c == nil || t.s.Phase != Watching || int32(c.Check.Number) != t.s.Checks+1 {
+		return
+	}
+	v := c.Verdict
+	t.s.Checks++
+	t.s.Latest = &v
+	t.s.Lines = append(t.s.Lines, CheckLine{Number: int32(c.Check.Number), Window: c.Check.Window, At: c.Check.At,
+		Tier: v.Tier, Late: c.Late, Signal: v.Signal, Cause: string(causeOf(v))})
+	if n := len(t.s.Lines) - mostLines; n > 0 {
+		t.s.Lines = t.s.Lines[n:]
+	}
+	t.set(ConditionLate, c.Late, "Judged", "the latest check was judged after its time")
+	t.nextCheck()
+	if v.Tier == judge.Investigate && (t.s.Verdict.Tier == judge.Proceed || t.s.Verdict.Tier == judge.Blind) {
+		t.stand(Standing{Tier: v.Tier, Signal: v.Signal, Reason: v.Reason}, v)
+	}
+	if v.Tier == judge.Proceed && t.s.Verdict.Tier == judge.Investigate {
+		t.stand(Standing{Tier: v.Tier}, v)
+	}
+}
+
+// takeEpisode opens an episode with trouble, and closes it when it has been clear for long enough.
+func takeEpisode(t *turn) {
+	e := &t.s.Episode
+	t.set(ConditionBlind, t.s.Verdict.Tier == judge.Blind && !t.s.Over(), orElse(string(t.s.Verdict.Cause), "Sees"), t.s.Verdict.Reason)
+	if t.trouble() {
+		if !e.Open() {
+			*e = Episode{Number: e.Number + 1, Opened: t.o.Now}
+		}
+		e.ClearSince = 0
+		return
+	}
+	if !e.Open() {
+		return
+	}
+	if e.ClearSince.IsZero() {
+		e.ClearSince = t.o.Now
+	}
+	if clear := t.limits().EpisodeClear; t.o.Now.Sub(e.ClearSince) >= clear || t.s.Over() {
+		*e = Episode{Number: e.Number}
+	}
+}
+
+// trouble tells whether what stands now is worth an episode. Too little traffic is not.
+func (t *turn) trouble() bool {
+	if t.s.Over() || t.s.Phase == RolledBack {
+		return false
+	}
+	if t.s.Phase == RollingBack {
+		return true
+	}
+	switch t.s.Verdict.Tier {
+	case judge.Rollback, judge.Consider:
+		return true
+	case judge.Blind:
+		return pagesBlind(t.s.Verdict.Cause)
+	}
+	return false
+}
+
+// pagesBlind tells whether not knowing for this cause is a fault that somebody can mend.
+func pagesBlind(c signal.Cause) bool { return c != signal.Idle && c != signal.Few && c != signal.Young }
+
+// limits are the frozen ones while a ladder is open.
+func (t *turn) limits() Limits {
+	if t.s.Ladder != nil && t.s.Ladder.Step != Done && t.s.Ladder.Plan.Policy != "" {
+		return t.s.Ladder.Plan.Limits
+	}
+	if t.o.Plan != nil {
+		return t.o.Plan.Limits
+	}
+	return Limits{}
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}

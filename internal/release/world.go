@@ -1,0 +1,84 @@
+package release
+
+import (
+	"fmt"
+	"math"
+)
+
+// orphan ends the watch over a release whose policy was deleted; an open ladder is finished first.
+func orphan(t *turn) {
+	if t.o.Plan != nil || t.o.Invalid != "" || t.s.Over() {
+		return
+	}
+	if t.s.Phase == Deployed || t.watched() {
+		t.end(Orphaned)
+	}
+}
+
+// supersede ends a release when a newer one takes traffic, or takes its slot.
+func supersede(t *turn) {
+	if t.s.Phase != Deployed && !t.watched() {
+		return
+	}
+	for _, n := range t.o.Newer {
+		if n.Traffic || n.Slot == t.candidate().Slot {
+			t.end(Superseded)
+			return
+		}
+	}
+}
+
+// takeShares records the candidate's share and its first traffic.
+func takeShares(t *turn) {
+	if !t.known() || t.s.Over() {
+		return
+	}
+	slot := t.candidate().Slot
+	t.s.Share = int32(math.Floor(t.o.World.Least(slot)*100 + 1e-9))
+	if t.o.World.Most(slot) > 0 && t.s.FirstTraffic.IsZero() {
+		t.s.FirstTraffic = t.o.Now
+		if t.o.Spec.MidFlight {
+			t.s.FirstTraffic = t.o.Spec.FirstSeen
+		}
+	}
+}
+
+// takeReadiness keeps the answer to "could stable take the traffic back now?".
+func takeReadiness(t *turn) {
+	if t.s.Over() || t.s.Phase == RolledBack {
+		return
+	}
+	level, why := t.readiness()
+	t.s.Readiness, t.s.ReadinessReason = level, why
+	t.set(ConditionRollbackReady, level == Hot || level == Warm || level == Partial, string(level), why)
+}
+
+// readiness grades stable, in words that name replicas only as far as they explain the grade.
+func (t *turn) readiness() (Readiness, string) {
+	side := t.stable()
+	v := t.o.World.Slot(side.Slot)
+	switch {
+	case side.Revision == "":
+		return Gone, fmt.Sprintf("the revision that carried the traffic before is not in slot %s any more", side.Slot)
+	case !v.Found:
+		return Gone, fmt.Sprintf("the Deployment of slot %s does not exist", side.Slot)
+	case v.Revision != side.Revision:
+		return Gone, fmt.Sprintf("slot %s holds revision %s (%s), not stable's %s (%s)", side.Slot, v.Revision, v.Version, side.Revision, side.Version)
+	case t.o.World.Problem != "":
+		return Gone, "its destination is unusable: " + t.o.World.Problem
+	}
+	need := t.needed()
+	switch {
+	case v.Ready >= need:
+		return Hot, ""
+	case v.Ready > 0:
+		return Partial, fmt.Sprintf("%d of the %d replicas that the load needs are ready", v.Ready, need)
+	}
+	return Warm, fmt.Sprintf("no replica is ready; %d are needed", need)
+}
+
+// needed is how many ready replicas of stable the candidate's load takes: what stable had when it
+// last carried the majority, and never fewer than the candidate wants now.
+func (t *turn) needed() int32 {
+	return max(1, t.stable().Replicas, t.o.World.Slot(t.candidate().Slot).Wanted)
+}

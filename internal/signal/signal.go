@@ -1,0 +1,103 @@
+// Package signal holds what is asked of the world and what was measured: queries, bins, readings,
+// the causes of not knowing, and the small value types (Instant, Number, Duration, Condition) that
+// the objects in the cluster are made of.
+//
+// It does not ask anything itself and knows neither Prometheus nor Kubernetes.
+//
+// +kubebuilder:object:generate=true
+package signal
+
+// Kind says how a signal is measured.
+//
+// +kubebuilder:validation:Enum=Ratio;Quantile;Query;Kubernetes
+type Kind string
+
+// The kinds of signals.
+const (
+	Ratio      Kind = "Ratio"      // a part of all events, counted per bin: 0 to 1
+	Quantile   Kind = "Quantile"   // a quantile of a histogram per bin, in the histogram's unit
+	Query      Kind = "Query"      // any PromQL that yields one number
+	Kubernetes Kind = "Kubernetes" // a fact of the cluster: the slot's availability
+)
+
+// Cause says why something is unknown. The empty cause means that it is known.
+//
+// +kubebuilder:validation:MaxLength=32
+type Cause string
+
+// The causes, by name.
+const (
+	Known      Cause = ""
+	Empty      Cause = "Empty"          // the query matches no series at all
+	NaN        Cause = "NaN"            // the answer is not a number
+	ManySeries Cause = "ManySeries"     // several series where one is expected
+	QueryError Cause = "QueryError"     // Prometheus refused the query
+	Timeout    Cause = "Timeout"        // no answer in time
+	Gap        Cause = "Gap"            // no sample where there should be one
+	Away       Cause = "PrometheusAway" // the server can't be reached
+	Lag        Cause = "Lag"            // the newest samples are older than settle allows
+	Idle       Cause = "Idle"           // samples, but no events: a share of nothing
+	Few        Cause = "TooFew"         // too few events to say yes or no
+	Young      Cause = "Young"          // not enough bins since the first traffic yet
+)
+
+// Ask is one question for one slot, with all placeholders filled in.
+type Ask struct {
+	// +kubebuilder:validation:MaxLength=63
+	Signal string `json:"signal"`
+	Kind   Kind   `json:"kind"`
+	// Metric and Match select the series: a counter (Ratio) or a histogram's base name (Quantile).
+	// +kubebuilder:validation:MaxLength=256
+	Metric string `json:"metric,omitempty"`
+	// +kubebuilder:validation:MaxLength=1024
+	Match string `json:"match,omitempty"`
+	// Part selects, within Match, the events that count against the slot.
+	// +kubebuilder:validation:MaxLength=1024
+	Part string `json:"part,omitempty"`
+	// Q is the quantile, between 0 and 1.
+	Q Number `json:"q,omitempty"`
+	// PromQL is the expression of a Query.
+	// +kubebuilder:validation:MaxLength=4096
+	PromQL string `json:"promql,omitempty"`
+}
+
+// Bin is what was counted in one stretch of the grain of counting, ended at End.
+type Bin struct {
+	End Instant `json:"end"`
+	// Value is the share (Ratio), the quantile (Quantile) or the number (Query).
+	Value Number `json:"value"`
+	// Total and Part are the counted events, for a Ratio; Total alone for a Quantile.
+	Total Number `json:"total,omitempty"`
+	Part  Number `json:"part,omitempty"`
+	// Cause says why the bin is unknown; Value means nothing then.
+	Cause Cause `json:"cause,omitempty"`
+}
+
+// Reading is the answer to one Ask: consecutive bins, the oldest first.
+type Reading struct {
+	// +kubebuilder:validation:MaxLength=63
+	Signal string `json:"signal"`
+	// +kubebuilder:validation:MaxItems=120
+	Bins []Bin `json:"bins,omitempty"`
+	// Cause is set where nothing at all is known; Bins is empty then.
+	Cause Cause `json:"cause,omitempty"`
+	// Detail says in words what stands behind Cause: the server's own message, or counts.
+	// +kubebuilder:validation:MaxLength=512
+	Detail string `json:"detail,omitempty"`
+	// Queries are the PromQL expressions as they were asked.
+	// +kubebuilder:validation:MaxItems=4
+	Queries []string `json:"queries,omitempty"`
+	// Availability is set for a Kubernetes signal instead of bins.
+	Availability *Availability `json:"availability,omitempty"`
+}
+
+// Availability is what Kubernetes says of a slot's Deployment.
+type Availability struct {
+	// Wanted and Ready are replicas.
+	Wanted int32 `json:"wanted"`
+	Ready  int32 `json:"ready"`
+	// UnreadySince is when Ready was first seen at 0 with replicas wanted, without a break since.
+	UnreadySince Instant `json:"unreadySince,omitempty"`
+	// Ticks is how many looks in a row found it so.
+	Ticks int32 `json:"ticks,omitempty"`
+}

@@ -1,0 +1,272 @@
+package watchdog
+
+import (
+	"context"
+
+	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/schedule"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// measurement is what is measured for one observation, and by which plan.
+type measurement struct {
+	plan   *release.Plan
+	record Record
+	need   release.Needs
+}
+
+func (m measurement) candidate() release.Side { return m.record.Spec.Candidate }
+func (m measurement) stable() release.Side    { return m.record.Spec.Stable }
+
+// measure fills in what the release needs.
+func (d *Daemon) measure(ctx context.Context, m measurement, o *release.Observed) {
+	if m.need.Guard {
+		d.guard(ctx, m, o)
+	}
+	if m.need.Stable {
+		v := d.judgeNow(ctx, m, o, m.stable(), rollbackCells, m.record.State.Ladder.Shifted)
+		o.Stable = &v
+		d.ticks.set(m.record.Name(), release.Tick(m.record.State, m.plan, o.Now))
+	}
+	if m.need.Before {
+		o.Before = d.before(ctx, m)
+	}
+	if m.need.Traffic {
+		o.Traffic = d.traffic(ctx, m, o)
+	}
+	if m.need.Check {
+		o.Check = d.check(ctx, m, o)
+	}
+}
+
+func rollbackCells(c judge.Cell) bool { return c.Tier == judge.Rollback }
+
+func considerCells(c judge.Cell) bool { return c.Tier == judge.Rollback || c.Tier == judge.Consider }
+
+// guard judges the candidate now, and stable too where the answer could depend on it: traffic does
+// not move to a side that is as bad.
+func (d *Daemon) guard(ctx context.Context, m measurement, o *release.Observed) {
+	cells := rollbackCells
+	if m.need.Consider {
+		cells = considerCells
+	}
+	v := d.judgeNow(ctx, m, o, m.candidate(), cells, m.record.State.FirstTraffic)
+	o.Guard, o.GuardConsider = &v, m.need.Consider
+	o.Away = d.away.is(m.plan.Prometheus)
+	d.ticks.set(m.record.Name(), release.Tick(m.record.State, m.plan, o.Now))
+	d.meter.Guarded(v.Tier, cause(v), m.plan.GuardEvery)
+	if v.Tier == judge.Rollback && o.World.Most(m.stable().Slot) > 0 {
+		s := d.judgeNow(ctx, m, o, m.stable(), rollbackCells, 0)
+		o.Stable = &s
+	}
+}
+
+func cause(v judge.Verdict) signal.Cause {
+	for _, e := range v.Evidence {
+		if v.Tier == judge.Blind && e.Signal == v.Signal {
+			return e.Cause
+		}
+	}
+	return signal.Known
+}
+
+// judgeNow judges a side over bins that end at the newest complete scrape and begin no earlier than
+// first.
+func (d *Daemon) judgeNow(ctx context.Context, m measurement, o *release.Observed, side release.Side, cells func(judge.Cell) bool, first signal.Instant) judge.Verdict {
+	matrix := m.plan.Matrix.Only(cells)
+	in := judge.Input{At: o.Now, Split: o.World.Split(m.candidate().Slot), Generation: m.plan.Generation}
+	in.Readings = d.readNow(ctx, m, o.Now, asked(m.plan, matrix, side), matrix.Longest(cells), first)
+	in.Readings = append(in.Readings, available(matrix, o.World.Slot(side.Slot), side)...)
+	return judge.Judge(matrix, in)
+}
+
+// asked gives the questions of the rows that are left.
+func asked(plan *release.Plan, matrix judge.Matrix, side release.Side) []signal.Ask {
+	rows := map[string]bool{}
+	for _, r := range matrix.Rows {
+		rows[r.Signal] = true
+	}
+	var asks []signal.Ask
+	for _, a := range plan.Asks(side.Slot, side.Version) {
+		if rows[a.Signal] {
+			asks = append(asks, a)
+		}
+	}
+	return asks
+}
+
+// readNow reads the newest bins, or says why there are none.
+func (d *Daemon) readNow(ctx context.Context, m measurement, at signal.Instant, asks []signal.Ask, bins int, first signal.Instant) []signal.Reading {
+	if len(asks) == 0 {
+		return nil
+	}
+	fresh := d.Newest(ctx, m.plan.Prometheus, asks, at)
+	d.away.note(m.plan.Prometheus, fresh.Cause == signal.Away, at)
+	end := fresh.At
+	switch {
+	case fresh.Cause == signal.Empty || fresh.Cause == signal.Gap:
+		end = at
+	case fresh.Cause != signal.Known:
+		return all(asks, fresh.Cause, fresh.Detail)
+	case at.Sub(fresh.At) > m.plan.Limits.Settle:
+		return all(asks, signal.Lag, "the newest samples are of "+fresh.At.String())
+	}
+	bin := m.plan.Matrix.Bin
+	span := earliest(Span{From: end.Add(-bin * signal.Duration(bins)), To: end, Bin: bin}, first)
+	if span.From >= span.To {
+		return all(asks, signal.Young, "less than one bin since the first traffic")
+	}
+	return d.Read(ctx, m.plan.Prometheus, asks, span)
+}
+
+// all answers every question with the same cause.
+func all(asks []signal.Ask, c signal.Cause, detail string) []signal.Reading {
+	out := make([]signal.Reading, len(asks))
+	for i, a := range asks {
+		out[i] = signal.Reading{Signal: a.Signal, Cause: c, Detail: detail}
+	}
+	return out
+}
+
+// available answers the rows that Kubernetes answers. A Deployment that was deleted, or holds another
+// revision, serves nothing of the side that is asked about.
+func available(matrix judge.Matrix, v release.SlotView, side release.Side) []signal.Reading {
+	var out []signal.Reading
+	for _, r := range matrix.Rows {
+		if r.Kind == signal.Kubernetes {
+			a := signal.Availability{Wanted: v.Wanted, Ready: v.Ready, UnreadySince: v.UnreadySince, Ticks: v.Ticks}
+			if !v.Found {
+				a.Wanted, a.Ready = max(1, side.Replicas), 0
+			}
+			out = append(out, signal.Reading{Signal: r.Signal, Availability: &a})
+		}
+	}
+	return out
+}
+
+// check judges the check that is due, as of its own time, over the whole stretch since the one before.
+// The bins reach back as far as the longest bound, so that what began before the stretch is seen whole.
+func (d *Daemon) check(ctx context.Context, m measurement, o *release.Observed) *release.CheckVerdict {
+	s := m.record.State
+	c, ok := s.Grid.Check(s.Cutover, int(s.Checks)+1)
+	if !ok {
+		return nil
+	}
+	late := isLate(m.plan, c, o.Now)
+	matrix := m.plan.Matrix
+	if late {
+		matrix = withoutKubernetes(matrix)
+	}
+	asks := asked(m.plan, matrix, m.candidate())
+	in := judge.Input{At: c.At, Split: o.World.Split(m.candidate().Slot), Generation: m.plan.Generation, Stretch: judge.Whole, Since: c.From}
+	in.Readings = d.readCheck(ctx, m, asks, matrix, c)
+	if !late {
+		in.Readings = append(in.Readings, available(matrix, o.World.Slot(m.candidate().Slot), m.candidate())...)
+	}
+	v := judge.Judge(matrix, in)
+	d.meter.Checked(v.Tier, late)
+	return &release.CheckVerdict{Check: c, Late: late, Verdict: v}
+}
+
+func (d *Daemon) readCheck(ctx context.Context, m measurement, asks []signal.Ask, matrix judge.Matrix, c schedule.Check) []signal.Reading {
+	if len(asks) == 0 {
+		return nil
+	}
+	bin := matrix.Bin
+	bins := (c.At.Sub(c.From)+bin-1)/bin + signal.Duration(matrix.Longest(anyCell)-1)
+	span := earliest(Span{From: c.At.Add(-bin * bins), To: c.At, Bin: bin}, m.record.State.FirstTraffic)
+	if span.From >= span.To {
+		return all(asks, signal.Young, "less than one bin since the first traffic")
+	}
+	return d.Read(ctx, m.plan.Prometheus, asks, span)
+}
+
+func anyCell(judge.Cell) bool { return true }
+
+// isLate tells whether a check is judged so late that the cluster may look otherwise by now.
+func isLate(plan *release.Plan, c schedule.Check, at signal.Instant) bool {
+	grace := max(2*plan.GuardEvery, signal.Duration(10e9))
+	return at > c.At.Add(plan.Limits.Settle+grace)
+}
+
+// withoutKubernetes leaves out what only the present can answer.
+func withoutKubernetes(m judge.Matrix) judge.Matrix {
+	rows := make([]judge.Row, 0, len(m.Rows))
+	for _, r := range m.Rows {
+		if r.Kind != signal.Kubernetes {
+			rows = append(rows, r)
+		}
+	}
+	m.Rows = rows
+	return m
+}
+
+// beforeBins is how many bins before the first traffic are asked for what reached the candidate then.
+const beforeBins = 10
+
+// before gives the candidate's requests per second before its first traffic, nil where Prometheus
+// can't be asked now. Where nothing was counted nothing is known to have reached it: 0.
+func (d *Daemon) before(ctx context.Context, m measurement) *signal.Number {
+	ask, ok := m.plan.AskRequests(m.candidate().Slot, m.candidate().Version)
+	if !ok {
+		return nil
+	}
+	bin := m.plan.Matrix.Bin
+	end := m.record.State.FirstTraffic.Add(-bin)
+	r := d.Read(ctx, m.plan.Prometheus, []signal.Ask{ask}, Span{From: end.Add(-bin * beforeBins), To: end, Bin: bin})[0]
+	if r.Cause != signal.Known && r.Cause != signal.Empty {
+		return nil
+	}
+	var sum, seconds signal.Number
+	for _, b := range r.Bins {
+		if b.Cause == signal.Known || b.Cause == signal.Idle {
+			sum += b.Total
+			seconds += signal.Number(bin.D().Seconds())
+		}
+	}
+	rate := signal.Number(0)
+	if seconds > 0 {
+		rate = sum / seconds
+	}
+	return &rate
+}
+
+// traffic counts both slots' requests over the newest bin, which tells something once it lies, with
+// the sample before it, wholly after the weights were set.
+func (d *Daemon) traffic(ctx context.Context, m measurement, o *release.Observed) *release.Traffic {
+	c, ok := m.plan.AskRequests(m.candidate().Slot, m.candidate().Version)
+	if !ok {
+		return nil
+	}
+	s, _ := m.plan.AskRequests(m.stable().Slot, m.stable().Version)
+	fresh := d.Newest(ctx, m.plan.Prometheus, []signal.Ask{c, s}, o.Now)
+	d.away.note(m.plan.Prometheus, fresh.Cause == signal.Away, o.Now)
+	shifted := m.record.State.Ladder.Shifted
+	bin := max(2*fresh.Interval, signal.Duration(2e9))
+	from := fresh.At.Add(-bin)
+	if fresh.Cause != signal.Known || from.Add(-fresh.Interval) < shifted {
+		return nil
+	}
+	span := Span{From: from, To: fresh.At, Bin: bin}
+	read := d.Read(ctx, m.plan.Prometheus, []signal.Ask{c, s}, span)
+	t := &release.Traffic{From: from.Add(-fresh.Interval), To: fresh.At}
+	t.Candidate, t.CandidateCause = counted(read[0])
+	t.Stable, t.StableCause = counted(read[1])
+	return t
+}
+
+// counted gives the requests of a reading's newest bin; none is a count, too.
+func counted(r signal.Reading) (signal.Number, signal.Cause) {
+	if r.Cause != signal.Known {
+		return 0, r.Cause
+	}
+	if len(r.Bins) == 0 {
+		return 0, signal.Empty
+	}
+	b := r.Bins[len(r.Bins)-1]
+	if b.Cause == signal.Idle {
+		return 0, signal.Known
+	}
+	return b.Total, b.Cause
+}

@@ -1,0 +1,87 @@
+package watchdog
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// observe sees and measures what the release needs before its next step.
+func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int) (release.Observed, error) {
+	r, set, at := records[i], d.settings(), now()
+	o := release.Observed{Now: at, Namespace: r.Namespace, Spec: r.Spec, Plan: p.Plan, Mode: mode(p.Plan, set.Mode),
+		Newer: newer(records, i), BlindFor: set.BlindFor, Breaker: set.Breaker, BreakerWithin: set.BreakerWithin}
+	if !p.Gone && p.Plan == nil {
+		o.Invalid = invalid(p.Problems)
+	}
+	o.Outcomes = d.book.outcomes(r)
+	plan := inForce(p.Plan, r.State)
+	if plan == nil {
+		return o, nil
+	}
+	o.Sinks = sinks(plan.Notify, set.Sinks)
+	need := release.Need(r.State, p.Plan, at, d.ticks.of(r.Name()))
+	sight, err := d.Observe(ctx, plan, p.Ledger.Routes, need.Live)
+	if err != nil {
+		return o, err
+	}
+	o.World = sight.World
+	d.Unready(p.Key, &o.World, at, need.Guard || need.Stable)
+	d.measure(ctx, measurement{plan: plan, record: r, need: need}, &o)
+	return o, nil
+}
+
+// inForce is the frozen plan while a ladder is open, whatever became of the policy.
+func inForce(plan *release.Plan, s release.State) *release.Plan {
+	if l := s.Ladder; l != nil && l.Step != release.Done {
+		return &l.Plan
+	}
+	return plan
+}
+
+func mode(plan *release.Plan, ceiling release.Mode) release.Mode {
+	if plan == nil {
+		return release.Observe
+	}
+	return release.Weaker(plan.Mode, ceiling)
+}
+
+func invalid(problems []Problem) string {
+	if len(problems) == 0 {
+		return "the policy is not valid"
+	}
+	return fmt.Sprintf("%s: %s", problems[0].Reason, problems[0].Message)
+}
+
+// newer lists the releases that come after one.
+func newer(records []Record, i int) []release.Newer {
+	var out []release.Newer
+	for _, r := range records {
+		if r.Spec.Number > records[i].Spec.Number {
+			out = append(out, release.Newer{Name: r.Spec.Name(), Slot: r.Spec.Candidate.Slot,
+				Traffic: r.State.Phase != release.Deployed && r.State.Phase != "" && !r.State.Over()})
+		}
+	}
+	return out
+}
+
+// sinks gives the sinks that a plan names, those that the daemon knows.
+func sinks(names []string, all map[string]bool) []release.Sink {
+	var out []release.Sink
+	for _, n := range names {
+		if pages, ok := all[n]; ok {
+			out = append(out, release.Sink{Name: n, Pages: pages})
+		}
+	}
+	return out
+}
+
+// earliest keeps a span from reaching back before the release's first traffic, in whole bins.
+func earliest(s Span, first signal.Instant) Span {
+	for s.From < first && s.From < s.To {
+		s.From = s.From.Add(s.Bin)
+	}
+	return s
+}

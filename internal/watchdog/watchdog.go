@@ -1,0 +1,153 @@
+// Package watchdog is the shell around the pure core: it observes, advances, saves if the state
+// differs, performs what is pending, and feeds the outcome back.
+//
+// One work queue with delayed adds holds the policies that want a look; a wake-up that comes early
+// does no harm, since what is due is computed anew from the saved state. Delivery to people has a
+// queue of its own, so that a slow sink never holds up a rollback.
+//
+// The world is seen through the functions in Edges. The package decides nothing: what a release does
+// next is said by package release, and what readings mean by package judge.
+package watchdog
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// Key names a policy.
+type Key struct{ Namespace, Name string }
+
+// String gives namespace/name.
+func (k Key) String() string { return k.Namespace + "/" + k.Name }
+
+// Policy is a WatchPolicy as it was last seen.
+type Policy struct {
+	Key Key
+	// Gone is whether it does not exist any more.
+	Gone bool
+	// Plan is nil where the policy is not valid; Problems say why then.
+	Plan       *release.Plan
+	Problems   []Problem
+	Generation int64
+	Ledger     release.Ledger
+	// Handle is the store's own: what it needs to save the ledger.
+	Handle any
+}
+
+// Problem is what keeps a policy from being obeyed, for its Ready condition.
+type Problem struct{ Reason, Message string }
+
+// Record is a release as it is stored.
+type Record struct {
+	Namespace string
+	Spec      release.Spec
+	State     release.State
+	// Handle is the store's own: what it needs to fence the next write.
+	Handle any
+}
+
+// Name gives namespace/name.
+func (r Record) Name() string { return r.Namespace + "/" + r.Spec.Name() }
+
+// Sight is an observation of what a plan names.
+type Sight struct {
+	World    release.World
+	Routes   []release.RouteMemory
+	Problems []Problem
+}
+
+// Span is a row of consecutive bins, ended at To.
+type Span struct {
+	From, To signal.Instant
+	Bin      signal.Duration
+}
+
+// Freshness is up to when a Prometheus has samples, and how dense they are.
+type Freshness struct {
+	At       signal.Instant
+	Interval signal.Duration
+	Cause    signal.Cause
+	Detail   string
+}
+
+// ErrConflict is what Save and SaveLedger give when somebody wrote in between: read and decide again.
+var ErrConflict = errors.New("changed in between")
+
+// Edges are the daemon's ways to the world.
+type Edges struct {
+	// Policy gives a policy from the cache.
+	Policy func(ctx context.Context, k Key) (Policy, error)
+	// Releases gives a policy's active releases; live ones are read from the API server.
+	Releases func(ctx context.Context, k Key, live bool) ([]Record, error)
+	// Active gives all active releases from the cache.
+	Active func() []Record
+	// Observe looks at the slots and the routes.
+	Observe func(ctx context.Context, plan *release.Plan, memory []release.RouteMemory, live bool) (Sight, error)
+	// Unready fills in since when slots have had no ready replica; a tick of the guard counts.
+	Unready func(k Key, w *release.World, now signal.Instant, tick bool)
+	// Create makes a release; one that is there already with the same identity is given as it is.
+	Create func(ctx context.Context, r Record) (Record, error)
+	// Save writes what differs, fenced by the record's handle.
+	Save func(ctx context.Context, old, next Record) (Record, error)
+	// SaveLedger writes a policy's status if it differs.
+	SaveLedger func(ctx context.Context, p Policy, l release.Ledger, problems []Problem) error
+	// Prune deletes the oldest ended releases beyond the limit.
+	Prune func(ctx context.Context, k Key, limit int) error
+	// Perform changes the cluster, after checking the precondition live.
+	Perform func(ctx context.Context, namespace string, a release.Action) (release.Result, string)
+	// Read asks a Prometheus, in bins; Newest how fresh it is.
+	Read   func(ctx context.Context, prometheus string, asks []signal.Ask, s Span) []signal.Reading
+	Newest func(ctx context.Context, prometheus string, asks []signal.Ask, now signal.Instant) Freshness
+	// Send delivers one message and gives what the sink wants remembered. How long to wait before
+	// another try, and whether to try at all, are the sink's to say.
+	Send func(ctx context.Context, m Message) (ref string, err error)
+	// Retry gives how long to wait after a failed delivery; ok is false where trying again is no use.
+	Retry func(m Message, attempt int, err error) (wait time.Duration, ok bool)
+	// Say tells Kubernetes' events and the log what changed between two states.
+	Say func(r Record, old release.State)
+}
+
+// Message is one thing to tell to one sink.
+type Message struct {
+	Sink   string
+	Action release.Action
+	// Record is the release as it was saved; its name is empty for a message about the daemon itself.
+	Record Record
+}
+
+// Settings are what the daemon's file says; they may change while it runs.
+type Settings struct {
+	Mode          release.Mode
+	Breaker       int
+	BreakerWithin signal.Duration
+	BlindFor      signal.Duration
+	PageExpires   signal.Duration
+	// Sinks are all sinks by name; true are pagers.
+	Sinks map[string]bool
+}
+
+// Meter is where the daemon counts what it does.
+type Meter interface {
+	Guarded(tier judge.Tier, blind signal.Cause, forHowLong signal.Duration)
+	Checked(tier judge.Tier, late bool)
+	Phases(active []Record)
+	Advanced(old, next release.State)
+	Delivered(sink, outcome string)
+}
+
+// Options are what a Daemon is made of.
+type Options struct {
+	Edges    Edges
+	Settings func() Settings
+	Meter    Meter
+	Log      *zap.Logger
+	// Workers is how many policies are looked at side by side.
+	Workers int
+}
