@@ -3,13 +3,14 @@ package judge
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
-// MinPart is the least number of events that count against a slot before a Ratio's bound can say
-// yes: a share of two errors is an anecdote. Bins with fewer are judged by the share of their whole
-// stretch, if it holds MinTotal events.
+// MinPart is the least number of events that speak for a Ratio's bound before it can say yes: a share
+// of two errors is an anecdote. Bins with fewer are judged by the share of their whole stretch, if it
+// holds MinTotal events. A Quantile's stretch needs MinTotal events, too.
 const (
 	MinPart  = 3
 	MinTotal = 30
@@ -20,10 +21,10 @@ const minSilent = 10
 
 // Judge gives the verdict of the matrix over the readings.
 //
-// A bound lasts when every bin of a stretch of its length says yes; one bin of it may be unknown as
-// long as at least MinBins say yes. One bin that says no ends it. A signal with an unknown cell and
-// none that holds is unknown; an unknown required signal makes the whole verdict Blind, unless
-// another signal holds a tier that is worse.
+// A bound lasts when every bin of a stretch of its length says yes. One bin between two that say yes
+// may be unknown, as long as at least MinBins say yes; one that says no ends it. A signal with an
+// unknown cell and none that holds is unknown; an unknown required signal makes the whole verdict
+// Blind, unless another signal holds a tier that is worse.
 func Judge(m Matrix, in Input) Verdict {
 	v := Verdict{At: in.At, Tier: Proceed, Generation: in.Generation, Split: in.Split}
 	for _, row := range m.Rows {
@@ -40,9 +41,11 @@ func Judge(m Matrix, in Input) Verdict {
 	return v
 }
 
-// Again judges a verdict's own evidence by the same rules: what it gives must equal the verdict.
-func Again(m Matrix, v Verdict, s Stretch) Verdict {
-	in := Input{At: v.At, Split: v.Split, Generation: v.Generation, Stretch: s}
+// Again judges a verdict's own full evidence by the same rules: the tier, the signal and the reason
+// that it gives must equal the verdict's. A verdict over a Whole stretch is judged again the same
+// way, since its evidence is the stretch that decided.
+func Again(m Matrix, v Verdict) Verdict {
+	in := Input{At: v.At, Split: v.Split, Generation: v.Generation, Stretch: Newest}
 	for _, e := range v.Evidence {
 		in.Readings = append(in.Readings, signal.Reading{Signal: e.Signal, Bins: e.Bins, Cause: e.Cause,
 			Detail: e.Detail, Queries: e.Queries, Availability: e.Availability})
@@ -58,21 +61,19 @@ func weigh(m Matrix, row Row, in Input) Evidence {
 	if !asked {
 		e.Cause, e.Detail = signal.Empty, "was not asked"
 	}
-	from, to := newest(r.Bins, MinBins)
-	unknown := false
+	bins, by, unknown := newest(r.Bins, MinBins), No, false
 	for _, c := range row.Cells {
 		if c.Canary && !in.Split {
 			continue
 		}
-		f, a, b := answer(m, c, r, in)
+		f, stretch := answer(m, row, c, r, in)
 		e.Findings = append(e.Findings, f)
 		unknown = unknown || f.Answer == Unknown
 		switch {
 		case f.Answer == Yes && c.Tier.Worse(e.Tier):
-			e.Tier = c.Tier
-			from, to = a, b
-		case e.Tier == Proceed && b-a > to-from:
-			from, to = a, b
+			e.Tier, bins = c.Tier, stretch
+		case e.Tier == Proceed && (f.Answer == Unknown && by == No || f.Answer == by && len(stretch) > len(bins)):
+			bins, by = stretch, f.Answer
 		}
 	}
 	if len(e.Findings) == 0 {
@@ -81,7 +82,7 @@ func weigh(m Matrix, row Row, in Input) Evidence {
 	if unknown && e.Tier == Proceed {
 		e.Tier = Blind
 	}
-	e.Bins = r.Bins[from:to]
+	e.Bins = bins
 	summarise(&e)
 	return e
 }
@@ -95,55 +96,58 @@ func find(rs []signal.Reading, name string) (signal.Reading, bool) {
 	return signal.Reading{}, false
 }
 
-func newest(bins []signal.Bin, n int) (from, to int) { return max(0, len(bins)-n), len(bins) }
+func newest(bins []signal.Bin, n int) []signal.Bin { return bins[max(0, len(bins)-n):] }
 
 func known(r signal.Reading) bool {
 	if r.Availability != nil {
 		return true
 	}
-	return r.Cause == signal.Known && len(r.Bins) > 0 && r.Bins[len(r.Bins)-1].Cause == signal.Known
+	return r.Cause == signal.Known && len(r.Bins) > 0 && seen(r.Bins[len(r.Bins)-1])
 }
 
-// answer asks one cell, and gives the bins [from, to) that decided.
-func answer(m Matrix, c Cell, r signal.Reading, in Input) (f Finding, from, to int) {
+// seen tells whether a bin is known.
+func seen(b signal.Bin) bool { return b.Cause == signal.Known && !b.Value.IsNaN() }
+
+// answer asks one cell of a row, and gives the bins that decided.
+func answer(m Matrix, row Row, c Cell, r signal.Reading, in Input) (Finding, []signal.Bin) {
 	if c.Bound.Unavailable {
-		return Finding{Cell: c, Answer: unavailable(m, r, in)}, 0, len(r.Bins)
+		return unavailable(m, c, r, in)
 	}
 	n := m.Bins(c)
+	stretch := newest(r.Bins, n)
+	f := lasts(row.Kind, c, stretch, n)
 	if in.Stretch == Newest {
-		from, to = newest(r.Bins, n)
-		return lasts(c, r.Bins[from:to], n), from, to
+		return f, stretch
 	}
-	from, to = newest(r.Bins, n)
-	f = lasts(c, r.Bins[from:to], n)
 	for end := len(r.Bins) - 1; end >= n && f.Answer != Yes && r.Bins[end-1].End > in.Since; end-- {
-		g := lasts(c, r.Bins[end-n:end], n)
+		g := lasts(row.Kind, c, r.Bins[end-n:end], n)
 		if g.Answer == Yes || g.Answer == Unknown && f.Answer == No {
-			f, from, to = g, end-n, end
+			f, stretch = g, r.Bins[end-n:end]
 		}
 	}
-	return f, from, to
+	return f, stretch
 }
 
-// lasts asks whether the bound lasts through n bins.
-func lasts(c Cell, bins []signal.Bin, n int) Finding {
+// lasts asks whether the bound lasts through n bins, from the first to the last of them.
+func lasts(kind signal.Kind, c Cell, bins []signal.Bin, n int) Finding {
 	f := Finding{Cell: c, Bins: int32(n)}
-	pooled := pool(bins)
-	for _, b := range bins {
-		switch holds(c.Bound, b, pooled) {
+	p := pool(bins, n)
+	open := len(bins) < n // its beginning or its end was not seen
+	for i, b := range bins {
+		switch holds(kind, c.Bound, b, p) {
 		case Yes:
 			f.Yes++
 		case No:
 			f.No++
 		default:
 			f.Unknown++
+			open = open || i == 0 || i == len(bins)-1
 		}
 	}
-	missing := int32(n - len(bins))
 	switch {
 	case f.No > 0:
 		f.Answer = No
-	case f.Unknown+missing > 1, f.Yes < MinBins:
+	case open, f.Unknown > 1, f.Yes < MinBins:
 		f.Answer = Unknown
 	default:
 		f.Answer = Yes
@@ -151,111 +155,167 @@ func lasts(c Cell, bins []signal.Bin, n int) Finding {
 	return f
 }
 
-// pool adds the known bins up.
-func pool(bins []signal.Bin) (sum signal.Bin) {
+// pooled is what a stretch counted altogether, and whether all of it was seen.
+type pooled struct {
+	signal.Bin
+	whole bool
+}
+
+// pool adds the known bins of a stretch of n up.
+func pool(bins []signal.Bin, n int) pooled {
+	p := pooled{whole: len(bins) >= n}
 	for _, b := range bins {
-		if b.Cause == signal.Known {
-			sum.Total += b.Total
-			sum.Part += b.Part
+		if !seen(b) {
+			p.whole = false
+			continue
 		}
+		p.Total += b.Total
+		p.Part += b.Part
 	}
-	return sum
+	return p
 }
 
-func holds(bound Bound, b, pooled signal.Bin) Answer {
-	if b.Cause != signal.Known || b.Value.IsNaN() {
-		return Unknown
-	}
+func holds(kind signal.Kind, bound Bound, b signal.Bin, p pooled) Answer {
 	switch {
-	case bound.Above != nil && b.Value > *bound.Above:
-		if b.Part > 0 && b.Part < MinPart {
-			return anecdote(*bound.Above, pooled)
-		}
-		return Yes
-	case bound.Below != nil && b.Value < *bound.Below:
-		return Yes
-	}
-	return No
-}
-
-// anecdote answers for a bin with fewer than MinPart events against the slot.
-func anecdote(above signal.Number, pooled signal.Bin) Answer {
-	switch {
-	case pooled.Total < MinTotal:
+	case !seen(b):
 		return Unknown
-	case pooled.Part >= MinPart && pooled.Part > above*pooled.Total:
-		return Yes
-	}
-	return No
-}
-
-// unavailable answers from Kubernetes' word, and from requests that all fail.
-func unavailable(m Matrix, r signal.Reading, in Input) Answer {
-	if allFail(m, in) {
-		return Yes
-	}
-	a := r.Availability
-	switch {
-	case a == nil:
-		return Unknown
-	case a.Wanted == 0 || a.Ready > 0 || a.UnreadySince.IsZero():
+	case !breaks(bound, b.Value):
 		return No
-	case a.Ticks >= 2 && in.At.Sub(a.UnreadySince) >= m.UnavailableFor:
+	case kind == signal.Ratio && b.Total > 0 && against(bound, b) < MinPart:
+		return anecdote(bound, p)
+	case kind == signal.Quantile && b.Total > 0 && p.Total < MinTotal:
+		return Unknown
+	}
+	return Yes
+}
+
+// breaks tells whether a value is beyond the bound.
+func breaks(bound Bound, v signal.Number) bool {
+	return bound.Above != nil && v > *bound.Above || bound.Below != nil && v < *bound.Below
+}
+
+// against counts the events of a Ratio's bin that speak for the bound: the part where it may not be
+// above, the rest where it may not be below.
+func against(bound Bound, b signal.Bin) signal.Number {
+	if bound.Below != nil {
+		return b.Total - b.Part
+	}
+	return b.Part
+}
+
+// anecdote answers for a bin with fewer than MinPart events that speak for the bound. What was not
+// seen of the stretch may hold the rest of them.
+func anecdote(bound Bound, p pooled) Answer {
+	switch {
+	case p.Total < MinTotal:
+		return Unknown
+	case against(bound, p.Bin) >= MinPart && breaks(bound, p.Part/p.Total):
 		return Yes
+	case !p.whole:
+		return Unknown
 	}
 	return No
 }
 
-// allFail tells whether the newest bins that cover UnavailableFor hold enough requests and not one
-// success.
-func allFail(m Matrix, in Input) bool {
-	r, ok := find(in.Readings, m.Requests)
-	if !ok || m.Requests == "" || m.Bin <= 0 {
+// unavailable answers from Kubernetes' word, and from requests that all fail; the bins are those of
+// the requests.
+func unavailable(m Matrix, c Cell, r signal.Reading, in Input) (Finding, []signal.Bin) {
+	f := Finding{Cell: c, Answer: No}
+	bins, failed := allFail(m, r, in)
+	switch {
+	case failed || down(m, r.Availability, in.At):
+		f.Answer = Yes
+	case r.Availability == nil:
+		f.Answer = Unknown
+	}
+	return f, bins
+}
+
+// down tells whether no replica has been ready for UnavailableFor, seen at least twice.
+func down(m Matrix, a *signal.Availability, at signal.Instant) bool {
+	if a == nil || a.Wanted == 0 || a.Ready > 0 || a.UnreadySince.IsZero() {
 		return false
 	}
-	n := int((m.UnavailableFor + m.Bin - 1) / m.Bin)
-	if n > len(r.Bins) {
-		return false
+	return a.Ticks >= 2 && at.Sub(a.UnreadySince) >= m.UnavailableFor
+}
+
+// allFail looks for a stretch of UnavailableFor with enough requests and not one success, and gives
+// it, or else the newest. Judged again, the requests are in the evidence itself.
+func allFail(m Matrix, r signal.Reading, in Input) ([]signal.Bin, bool) {
+	bins := r.Bins
+	if len(bins) == 0 && m.Requests != "" {
+		requests, _ := find(in.Readings, m.Requests)
+		bins = requests.Bins
 	}
-	var total, part signal.Number
-	for _, b := range r.Bins[len(r.Bins)-n:] {
-		if b.Cause != signal.Known {
-			return false
+	n := m.silentBins()
+	stretch := newest(bins, n)
+	if in.Stretch == Newest || noSuccess(stretch, n) {
+		return stretch, noSuccess(stretch, n)
+	}
+	for end := len(bins) - 1; end >= n && bins[end-1].End > in.Since; end-- {
+		if s := bins[end-n : end]; noSuccess(s, n) {
+			return s, true
 		}
-		total += b.Total
-		part += b.Part
 	}
-	return total >= minSilent && part >= total
+	return stretch, false
+}
+
+// silentBins gives how many bins cover UnavailableFor.
+func (m Matrix) silentBins() int {
+	if m.Bin <= 0 {
+		return 1
+	}
+	return max(1, int((m.UnavailableFor+m.Bin-1)/m.Bin))
+}
+
+func noSuccess(bins []signal.Bin, n int) bool {
+	p := pool(bins, n)
+	return p.whole && p.Total >= minSilent && p.Part >= p.Total
 }
 
 // summarise fills value, total and cause from the evidence's bins.
 func summarise(e *Evidence) {
-	var part signal.Number
-	for _, b := range e.Bins {
-		if b.Cause != signal.Known {
-			continue
-		}
-		e.Value = b.Value
-		e.Total += b.Total
-		part += b.Part
-	}
-	if e.Kind == signal.Ratio && e.Total > 0 {
-		e.Value = part / e.Total
+	sum := pool(e.Bins, 0)
+	e.Total = sum.Total
+	switch {
+	case e.Kind == signal.Kubernetes: // its bins count requests, which are not its value
+	case e.Kind == signal.Ratio && sum.Total > 0:
+		e.Value = sum.Part / sum.Total
+	default:
+		e.Value = lastKnown(e.Bins)
 	}
 	if e.Tier == Blind && e.Cause == signal.Known {
-		e.Cause = worstCause(e.Bins)
+		e.Cause = causeOf(*e)
 	}
 }
 
-// worstCause names the cause of the newest unknown bin, or that there are too few bins.
-func worstCause(bins []signal.Bin) signal.Cause {
-	for i := len(bins) - 1; i >= 0; i-- {
-		if bins[i].Cause != signal.Known {
-			return bins[i].Cause
+func lastKnown(bins []signal.Bin) signal.Number {
+	for _, b := range slices.Backward(bins) {
+		if seen(b) {
+			return b.Value
 		}
 	}
-	if p := pool(bins); p.Part > 0 && p.Total < MinTotal {
-		return signal.Few
+	return signal.Number(math.NaN())
+}
+
+// causeOf names the cause of the newest unknown bin; without one there are too few bins, or too few
+// events in them.
+func causeOf(e Evidence) signal.Cause {
+	if e.Kind == signal.Kubernetes {
+		return signal.Empty
+	}
+	for _, b := range slices.Backward(e.Bins) {
+		switch {
+		case b.Cause != signal.Known:
+			return b.Cause
+		case b.Value.IsNaN():
+			return signal.NaN
+		}
+	}
+	for _, f := range e.Findings {
+		if f.Answer == Unknown && len(e.Bins) >= int(f.Bins) {
+			return signal.Few
+		}
 	}
 	return signal.Young
 }
@@ -282,7 +342,7 @@ func sentence(m Matrix, row Row, e Evidence) string {
 }
 
 func unavailableSentence(m Matrix, e Evidence) string {
-	if a := e.Availability; a != nil && a.Wanted > 0 && a.Ready == 0 {
+	if a := e.Availability; a != nil && a.Wanted > 0 && a.Ready == 0 && !a.UnreadySince.IsZero() {
 		return fmt.Sprintf("no ready replica of %d since %s", a.Wanted, a.UnreadySince)
 	}
 	return fmt.Sprintf("not one of the requests of the last %s succeeded", m.UnavailableFor)

@@ -27,7 +27,7 @@ const (
 	Proceed     Tier = "Proceed"
 )
 
-// Tiers lists all tiers, the worst first.
+// tiers lists all tiers, the worst first.
 var tiers = [...]Tier{Rollback, Consider, Investigate, Blind, Proceed}
 
 // Rank gives a tier's place, 0 the worst.

@@ -77,6 +77,18 @@ func (v Verdict) Brief() Verdict {
 	return v
 }
 
+// Unavailable tells whether the verdict found that the slot serves nothing.
+func (v Verdict) Unavailable() bool {
+	for _, e := range v.Evidence {
+		for _, f := range e.Findings {
+			if f.Cell.Bound.Unavailable && f.Answer == Yes {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Stretch says which bins of a reading a bound may be found in.
 type Stretch int
 

@@ -39,25 +39,32 @@ var rules = []struct {
 	{"tell: story", tellStory},
 }
 
-// Advance gives the next state. It depends on its arguments alone and changes neither; the same
-// observation seen twice changes nothing the second time.
+// Advance gives the next state. It depends on its arguments alone and changes neither. The same
+// observation seen twice changes nothing the second time, except that the ladder may climb one step
+// with each call.
 func Advance(old State, o Observed) State {
 	next := old.DeepCopy()
 	t := &turn{old: old, s: next, o: o}
 	for _, r := range rules {
 		r.apply(t)
 	}
+	if Same(old, *t.s) {
+		return old
+	}
 	return fit(*t.s)
 }
 
-// Same tells whether two states are equal in all that is saved.
-func Same(a, b State) bool { return reflect.DeepEqual(a, b) }
+// Same tells whether two states are equal in all that is saved. A number that is none equals itself
+// there, and an empty list one that is missing.
+func Same(a, b State) bool { return alike(reflect.ValueOf(a), reflect.ValueOf(b)) }
 
-// begin gives a new release its first phase.
+// begin gives a new release its first phase. The cutover of the spec was written first and wins.
 func begin(t *turn) {
 	if t.s.Phase == "" {
 		t.s.Phase = Deployed
 		t.s.Verdict = Standing{Tier: judge.Proceed, Since: t.o.Now}
+	}
+	if !t.o.Spec.Cutover.IsZero() {
 		t.s.Cutover = t.o.Spec.Cutover
 	}
 }
@@ -71,12 +78,21 @@ func (t *turn) watched() bool { return t.s.Phase == Canary || t.s.Phase == Watch
 // known tells whether the shares were seen, so that the absence of traffic means something.
 func (t *turn) known() bool { return t.o.World.Known() }
 
-// end ends the release's life in the given phase.
+// end ends the release's life in the given phase, and the episode with it. A rollback that was
+// finished for a policy that is gone ends as Orphaned.
 func (t *turn) end(p Phase) {
+	if p == RolledBack && t.orphaned() {
+		p = Orphaned
+	}
 	t.s.Phase = p
 	t.s.Ended = t.o.Now
 	t.s.NextCheck = 0
+	t.s.Episode = Episode{Number: t.s.Episode.Number}
+	t.set(ConditionBlind, false, "Ended", "")
 }
+
+// orphaned tells whether the policy was deleted; one that is there but not valid is not.
+func (t *turn) orphaned() bool { return t.o.Plan == nil && t.o.Invalid == "" }
 
 // set sets a condition; its transition time changes only when its status does.
 func (t *turn) set(kind string, is bool, reason, message string) {
@@ -95,5 +111,5 @@ func (t *turn) set(kind string, is bool, reason, message string) {
 	if c.Status != status {
 		c.LastTransitionTime = t.o.Now
 	}
-	c.Status, c.Reason, c.Message = status, reason, message
+	c.Status, c.Reason, c.Message = status, reason, clip(message, 1000)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/schedule"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
@@ -28,7 +29,7 @@ func decide(t *turn) {
 		t.set(ConditionFleetWithheld, false, "Clear", "")
 		return
 	}
-	if t.o.Guard == nil {
+	if t.o.Guard == nil || t.o.Plan == nil {
 		return
 	}
 	if t.o.Guard.Tier != judge.Rollback {
@@ -43,8 +44,7 @@ func decide(t *turn) {
 	t.withhold(reason, why)
 	if reason == "" {
 		t.open(Ladder{Automatic: true, Verdict: t.o.Guard.Brief()})
-		v := *t.o.Guard
-		t.s.Decision = &v
+		t.s.Decision = t.o.Guard.DeepCopy()
 	}
 }
 
@@ -68,12 +68,17 @@ func (t *turn) forbidden() (reason, why string) {
 		return withheldLate, fmt.Sprintf("more than %s after cutover a person decides", limits.AutomaticFor)
 	case !t.known():
 		return withheldShares, "the shares are unknown: " + o.World.Problem
-	case o.Stable != nil && o.Stable.Tier == judge.Rollback && o.World.Most(t.stable().Slot) > 0:
+	case t.bothSides():
 		return withheldBothSides, "stable is as bad: " + o.Stable.Reason
 	case t.fleetFull():
 		return withheldFleet, fmt.Sprintf("%d automatic rollbacks within %s across the fleet: the platform is at fault rather than this release", o.Breaker, o.BreakerWithin)
 	}
 	return "", ""
+}
+
+// bothSides tells whether stable has traffic and is as bad: moving there can't help.
+func (t *turn) bothSides() bool {
+	return t.o.Stable != nil && t.o.Stable.Tier == judge.Rollback && t.o.World.Most(t.stable().Slot) > 0
 }
 
 // fleetFull tells whether the breaker is open. Once open it stays so until the time has passed
@@ -95,37 +100,61 @@ func (t *turn) fleetFull() bool {
 	return t.s.Is(ConditionFleetWithheld) && !last.IsZero() && t.o.Now.Sub(last) < t.o.BreakerWithin
 }
 
-// open begins the ladder of a rollback: it freezes all that the rest of it needs.
+// open begins the ladder of a rollback.
 func (t *turn) open(l Ladder) {
+	t.s.Decision = nil
+	t.s.Ladder = t.begun(l)
+	t.s.Phase = RollingBack
+	t.s.NextCheck = 0
+}
+
+// begun freezes all that the rest of a ladder needs, now.
+func (t *turn) begun(l Ladder) *Ladder {
 	l.Step = Recheck
 	l.Decided = t.o.Now
-	l.Plan = frozen(*t.o.Plan)
 	l.Needed = t.needed()
+	if t.o.Plan != nil {
+		l.Plan = *t.o.Plan.DeepCopy()
+	}
+	l.Plan = frozen(l.Plan)
+	l.Routes = []string{}
 	for _, r := range t.o.World.Routes {
 		l.Routes = append(l.Routes, r.Key)
 	}
 	if t.s.Before != nil {
 		l.Before = *t.s.Before
 	}
-	t.s.Ladder = &l
-	t.s.Phase = RollingBack
-	t.s.NextCheck = 0
+	return &l
 }
 
-// frozen gives the part of a plan that a ladder needs: the rollback tier and all the limits.
+// standing gives the standing verdict as the verdict of this moment, without evidence.
+func (t *turn) standing() judge.Verdict {
+	v := t.s.Verdict
+	return judge.Verdict{At: t.o.Now, Tier: v.Tier, Signal: v.Signal, Reason: v.Reason}
+}
+
+// frozen gives the part of a plan that a ladder needs: the rollback tier and all the limits. Its lists
+// are never missing, since the schema takes that amiss.
 func frozen(p Plan) Plan {
+	p.Mode = Weaker(p.Mode, p.Mode)
 	p.Matrix = p.Matrix.Only(func(c judge.Cell) bool { return c.Tier == judge.Rollback })
+	if p.Matrix.Rows == nil {
+		p.Matrix.Rows = []judge.Row{}
+	}
+	if p.Slots == nil {
+		p.Slots = []Slot{}
+	}
 	asked := map[string]bool{}
 	for _, r := range p.Matrix.Rows {
 		asked[r.Signal] = true
 	}
-	var questions []Question
+	questions := []Question{}
 	for _, q := range p.Questions {
 		if asked[q.Signal] {
 			questions = append(questions, q)
 		}
 	}
 	p.Questions = questions
-	p.Schedule = nil
+	p.Schedule = schedule.Schedule{}
 	return p
 }

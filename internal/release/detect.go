@@ -157,16 +157,12 @@ func side(v SlotView) Side {
 	return Side{Slot: v.Slot, Revision: v.Revision, Version: clip(v.Version, 128), Replicas: v.Wanted}
 }
 
-// carrier gives the side that carries the majority now, if what it holds is known; its replicas are
-// those at the time when it began to.
+// carrier gives the side that carries the majority now, or did last, if what it holds is known.
 func carrier(l Ledger, w World) *Side {
 	for _, v := range w.Slots {
 		a, ok := accepted(l, v.Slot)
 		if !ok || a.Revision != v.Revision || carried(w, v.Slot)*2 <= float64(len(w.Routes)) {
 			continue
-		}
-		if c := l.Carrier; c != nil && c.Slot == v.Slot && c.Revision == v.Revision {
-			return c
 		}
 		s := side(v)
 		return &s

@@ -39,7 +39,10 @@ func climbRecheck(t *turn, l *Ladder) {
 	switch {
 	case !l.Automatic:
 		l.Step = Ready
-	case t.o.Guard == nil || t.o.Guard.At < l.Decided:
+	case !t.judgedAnew(l):
+		if t.late(l) && l.Stuck == "" {
+			l.Stuck = fmt.Sprintf("the recheck had no verdict within %s", l.Plan.Limits.ProofWithin)
+		}
 	case t.o.Guard.Tier == judge.Rollback:
 		l.Step, l.Stuck = Ready, ""
 	default:
@@ -47,18 +50,27 @@ func climbRecheck(t *turn, l *Ladder) {
 	}
 }
 
-// lapsed gives an automatic rollback up when the matrix does not call for it any more, as long as
-// no weight was moved.
+// judgedAnew tells whether the guard has looked again since the decision.
+func (t *turn) judgedAnew(l *Ladder) bool { return t.o.Guard != nil && t.o.Guard.At >= l.Decided }
+
+// late tells whether the rollback has taken longer than it may.
+func (t *turn) late(l *Ladder) bool { return t.o.Now.Sub(l.Decided) >= l.Plan.Limits.ProofWithin }
+
+// lapsed gives an automatic rollback up, as long as no weight was moved, when a person holds it, when
+// stable turns out to be as bad, or when the matrix does not call for it any more.
 func (t *turn) lapsed(l *Ladder) bool {
-	if !l.Automatic || t.o.Guard == nil || t.o.Guard.At < l.Decided {
+	if !l.Automatic || !l.FirstShift.IsZero() {
 		return false
 	}
-	if t.o.Guard.Tier == judge.Rollback || t.o.Guard.Tier == judge.Blind {
+	clear := t.judgedAnew(l) && t.o.Guard.Tier != judge.Rollback && t.o.Guard.Tier != judge.Blind
+	if !clear && !t.s.Is(ConditionHeld) && !t.bothSides() {
 		return false
 	}
 	t.s.Ladder, t.s.Decision = nil, nil
 	t.watchAgain()
-	t.stand(Standing{Tier: t.o.Guard.Tier, Signal: t.o.Guard.Signal, Reason: t.o.Guard.Reason}, *t.o.Guard)
+	if clear {
+		t.stand(Standing{Tier: t.o.Guard.Tier, Signal: t.o.Guard.Signal, Reason: t.o.Guard.Reason}, *t.o.Guard)
+	}
 	return true
 }
 
@@ -97,7 +109,7 @@ func climbReady(t *turn, l *Ladder) {
 		l.Step, l.Stuck = Shift, ""
 		return
 	}
-	if t.o.Now.Sub(l.Decided) >= l.Plan.Limits.ProofWithin {
+	if t.late(l) {
 		l.Stuck = fmt.Sprintf("stable has not had %d ready replicas within %s", need, l.Plan.Limits.ProofWithin)
 	}
 }
@@ -105,11 +117,14 @@ func climbReady(t *turn, l *Ladder) {
 // toMove is how many ready replicas of stable it takes to move now: if the candidate serves nothing,
 // any is better.
 func (t *turn) toMove(l *Ladder) int32 {
-	if t.o.World.Slot(t.candidate().Slot).Ready == 0 {
+	if t.o.World.Slot(t.candidate().Slot).Ready == 0 || t.s.failsAll() {
 		return 1
 	}
 	return max(1, l.Needed)
 }
+
+// failsAll tells whether the decision rests on a candidate that serves nothing, ready or not.
+func (s State) failsAll() bool { return s.Decision != nil && s.Decision.Unavailable() }
 
 // climbShift is passed by the outcome of the write, or by seeing that it is done: after a crash
 // between the write and the save there is no outcome.
@@ -118,7 +133,10 @@ func climbShift(t *turn, l *Ladder) {
 		t.shifted(l, t.o.Now)
 		return
 	}
-	if t.o.Now.Sub(l.Decided) >= l.Plan.Limits.ProofWithin && l.Stuck == "" {
+	if t.o.World.Live && t.s.Is(ConditionHeld) && t.lapsed(l) {
+		return
+	}
+	if t.late(l) && l.Stuck == "" {
 		l.Stuck = fmt.Sprintf("the weights could not be set within %s", l.Plan.Limits.ProofWithin)
 	}
 }
@@ -139,18 +157,20 @@ func climbProve(t *turn, l *Ladder) {
 	case t.proven(l):
 		l.Step, l.Proven, l.Stuck = WatchStable, t.o.Now, ""
 		t.s.Phase = RolledBack
-	case t.o.Now.Sub(l.Decided) >= l.Plan.Limits.ProofWithin && l.Stuck == "":
+	case t.late(l) && l.Stuck == "":
 		l.Stuck = fmt.Sprintf("not proven within %s", l.Plan.Limits.ProofWithin)
 	}
 }
 
 // foreign handles traffic that came back to the candidate after the weights were set: a few times
-// they are set again, then the other writer's stand and nothing more is done by itself.
+// they are set again, unless a person holds it; then the other writer's stand and nothing more is done
+// by itself.
 func (t *turn) foreign(l *Ladder) bool {
 	if !t.o.World.Live || !t.known() || t.o.World.Most(t.candidate().Slot) == 0 {
 		return false
 	}
-	if l.Reasserts < mostReasserts && t.o.Now.Sub(l.FirstShift) <= l.Plan.Limits.ReassertWithin {
+	held := l.Automatic && t.s.Is(ConditionHeld)
+	if !held && l.Reasserts < mostReasserts && t.o.Now.Sub(l.FirstShift) <= l.Plan.Limits.ReassertWithin {
 		l.Reasserts++
 		l.Step = Shift
 		t.s.Phase = RollingBack
@@ -201,9 +221,18 @@ func climbWatchStable(t *turn, l *Ladder) {
 	if t.o.Stable != nil && t.o.Stable.Tier == judge.Rollback && l.StableBad == "" {
 		l.StableBad = clip(t.o.Stable.Reason, 500)
 	}
-	if t.o.Now.Sub(l.Proven) >= l.Plan.Limits.WatchStableFor {
+	if t.o.Now.Sub(l.Proven) >= l.Plan.Limits.WatchStableFor && t.stableWell(l) {
 		l.Step = ScaleDown
 	}
+}
+
+// stableWell tells whether stable has not been bad, or was seen to be well again: until then the
+// candidate is not taken away.
+func (t *turn) stableWell(l *Ladder) bool {
+	if l.StableBad == "" {
+		return true
+	}
+	return t.o.Stable != nil && t.o.Stable.Tier != judge.Rollback && t.o.Stable.Tier != judge.Blind
 }
 
 // climbScaleDown waits for the candidate to be scaled to 0.
@@ -225,6 +254,8 @@ func (t *turn) cancelled(l *Ladder) bool {
 	switch {
 	case t.o.World.Most(t.candidate().Slot) > 0:
 		t.finish(l, "the candidate's slot has traffic again, by "+writer(t.o.World))
+	case !v.Found:
+		t.finish(l, "the Deployment of the candidate's slot is gone")
 	case v.Revision != t.candidate().Revision:
 		t.finish(l, "the candidate's slot holds another revision")
 	default:

@@ -32,7 +32,7 @@ func liveCanary(t *turn) {
 	switch {
 	case t.o.World.Most(slot) == 0:
 		t.taken()
-	case t.o.World.Least(slot) >= 1 && t.o.Plan != nil:
+	case t.o.Plan != nil && (t.o.World.Least(slot) >= 1 || !t.s.Cutover.IsZero()):
 		t.s.Phase = Watching
 		if t.s.Cutover.IsZero() {
 			t.s.Cutover = t.o.Now
@@ -54,7 +54,10 @@ func liveWatching(t *turn) {
 
 // taken ends a release whose traffic somebody else took away: it is rolled back, by them.
 func (t *turn) taken() {
-	t.s.Ladder = &Ladder{Step: Done, By: t.o.World.Writer, Decided: t.o.Now, Moved: writer(t.o.World)}
+	t.s.Decision = nil
+	l := t.begun(Ladder{By: clip(t.o.World.Writer, 128), Moved: writer(t.o.World), Verdict: t.standing()})
+	l.Step = Done
+	t.s.Ladder = l
 	t.end(RolledBack)
 }
 
@@ -62,7 +65,7 @@ func writer(w World) string {
 	if w.Writer == "" {
 		return "an unknown writer"
 	}
-	return w.Writer
+	return clip(w.Writer, 128)
 }
 
 func (t *turn) nextCheck() {

@@ -16,6 +16,9 @@ func (t *turn) acted(o Outcome) {
 	if l == nil || o.Action.Ladder == nil || o.Action.Ladder.Decided != l.Decided {
 		return
 	}
+	if o.Action.Ladder.Reasserts != l.Reasserts { // it speaks of weights that another writer has set since
+		return
+	}
 	done := o.Result == Performed
 	switch {
 	case o.Action.Deed == ScaleUp && l.Step == Ready:
@@ -52,26 +55,53 @@ func (l *Ladder) stuck(o Outcome) {
 	}
 }
 
-// told records a delivery, so that it is not repeated.
+// told records a delivery, so that it is not repeated. What was given up counts as told, too.
 func (t *turn) told(o Outcome) {
 	if o.Result != Performed && o.Result != Expired {
 		return
 	}
-	r := t.row(o.Action.Sink, o.Action.Key)
-	if o.Ref != "" {
-		r.Ref = o.Ref
+	if o.Action.Deed == TellStory {
+		t.toldStory(o)
+		return
 	}
+	in := t.spokenOf(o.Action)
+	if in == nil {
+		return
+	}
+	r := t.row(o.Action.Sink, in.mark())
+	r.Ref = orElse(o.Ref, r.Ref)
+	moment := &r.Opened
+	if o.Action.Deed == ClosePage {
+		moment = &r.Closed
+	}
+	if o.Result == Expired {
+		moment = &r.Expired
+	}
+	if moment.IsZero() {
+		*moment = o.At
+	}
+}
+
+// toldStory records an edition. One that was given up does not keep the next from being told.
+func (t *turn) toldStory(o Outcome) {
+	r := t.row(o.Action.Sink, storyKey)
+	if o.Action.Story <= r.Story {
+		return
+	}
+	r.Story, r.Ref, r.Expired = o.Action.Story, orElse(o.Ref, r.Ref), 0
 	if o.Result == Expired {
 		r.Expired = o.At
 	}
-	switch o.Action.Deed {
-	case OpenPage:
-		r.Opened = o.At
-	case ClosePage:
-		r.Closed = o.At
-	case TellStory:
-		r.Story = max(r.Story, o.Action.Story)
+}
+
+// spokenOf finds the incident that a page was about, if it is still kept.
+func (t *turn) spokenOf(a Action) *Incident {
+	for i := range t.s.Incidents {
+		if in := &t.s.Incidents[i]; in.Key(t.o.Namespace, t.o.Spec.Name()) == a.Key {
+			return in
+		}
 	}
+	return nil
 }
 
 // row gives the record of what a sink was told of one thing, and makes it if need be.

@@ -17,7 +17,8 @@ func deeds(s State, o Observed) []Action {
 	if l == nil {
 		return nil
 	}
-	a := Action{Ladder: l, Candidate: o.Spec.Candidate, Stable: o.Spec.Stable}
+	frozen := *l
+	a := Action{Ladder: &frozen, Candidate: o.Spec.Candidate, Stable: o.Spec.Stable}
 	switch l.Step {
 	case Ready:
 		v := o.World.Slot(o.Spec.Stable.Slot)
@@ -27,8 +28,11 @@ func deeds(s State, o Observed) []Action {
 		a.Deed, a.Replicas = ScaleUp, l.Needed
 	case Shift:
 		a.Deed = SetShares
+		if s.failsAll() {
+			frozen.Needed = 1
+		}
 	case ScaleDown:
-		if o.Now < l.Proven.Add(l.Plan.Limits.KeepCandidateFor) {
+		if o.Now < l.Proven.Add(l.Plan.Limits.KeepCandidateFor) || s.Is(ConditionHeld) {
 			return nil
 		}
 		a.Deed = ScaleAway
@@ -46,7 +50,7 @@ func tells(s State, o Observed) []Action {
 		out = append(out, pagesOf(s, o, in)...)
 	}
 	for _, sink := range o.Sinks {
-		if r := s.told(sink.Name, storyKey); !sink.Pages && r.Expired.IsZero() && r.Story < s.Story {
+		if r := s.told(sink.Name, storyKey); !sink.Pages && r.Story < s.Story {
 			out = append(out, Action{Deed: TellStory, Sink: sink.Name, Key: storyKey, Ref: r.Ref, Story: s.Story})
 		}
 	}
@@ -59,7 +63,7 @@ func pagesOf(s State, o Observed, in Incident) []Action {
 	var out []Action
 	key := in.Key(o.Namespace, o.Spec.Name())
 	for _, sink := range o.Sinks {
-		r := s.told(sink.Name, key)
+		r := s.told(sink.Name, in.mark())
 		a := Action{Key: key, Sink: sink.Name, Incident: in}
 		switch {
 		case !sink.Pages || !r.Expired.IsZero():
@@ -82,7 +86,8 @@ type Needs struct {
 	Live bool
 	// Guard asks for a verdict on the candidate, Consider with the consider cells.
 	Guard, Consider bool
-	// Stable asks for a verdict on stable.
+	// Stable asks for a verdict on stable, after a rollback. Before one it goes with the guard's:
+	// wherever that calls for a rollback and stable has traffic of its own.
 	Stable bool
 	// Before asks for the candidate's requests before its first traffic.
 	Before bool
@@ -102,7 +107,7 @@ func Need(s State, plan *Plan, now signal.Instant, tick int64) Needs {
 	if l := s.Ladder; l != nil && l.Step != Done {
 		n.Live = true
 		due := Tick(s, &l.Plan, now) > tick
-		n.Guard = l.Automatic && (l.Step == Recheck || l.Step == Ready && due)
+		n.Guard = l.Automatic && l.FirstShift.IsZero() && (l.Step == Recheck || l.Step == Ready && due)
 		n.Traffic = l.Step == Prove
 		n.Stable = l.Step == WatchStable && due
 		return n
@@ -135,7 +140,7 @@ func Wake(s State, plan *Plan, now signal.Instant) signal.Instant {
 	if l := s.Ladder; l != nil && l.Step != Done {
 		switch l.Step {
 		case ScaleDown:
-			return max(now+1, l.Proven.Add(l.Plan.Limits.KeepCandidateFor))
+			return max(nextTick(s, &l.Plan, now), l.Proven.Add(l.Plan.Limits.KeepCandidateFor))
 		case WatchStable:
 			return nextTick(s, &l.Plan, now)
 		}

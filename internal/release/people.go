@@ -29,8 +29,21 @@ func takeDecision(t *turn) {
 		refusal = fmt.Sprintf("%q is neither Rollback nor Accept", d.Choice)
 	}
 	if refusal != "" {
-		t.page(CodeDecisionRefused, Warning, fmt.Sprintf("%s by %s is refused: %s", d.Choice, d.By, refusal))
+		t.refuse(fmt.Sprintf("%s by %s is refused: %s", d.Choice, d.By, refusal))
 	}
+}
+
+// refuse tells a person that the decision was not obeyed. Each decision is owed an answer of its own,
+// whatever the episode: refusals count by themselves.
+func (t *turn) refuse(text string) {
+	number := t.s.Episode.Number
+	if in := t.incident(CodeDecisionRefused); in != nil {
+		number = max(number, in.Episode+1)
+		if in.Closed.IsZero() {
+			in.Closed = t.o.Now
+		}
+	}
+	t.raise(CodeDecisionRefused, number, Warning, text)
 }
 
 func (d Decision) fact() string {
@@ -44,9 +57,7 @@ func (t *turn) accept(d Decision) (refusal string) {
 	case t.s.Ladder != nil && !t.s.Ladder.FirstShift.IsZero():
 		return "the traffic has been moved already"
 	}
-	if t.s.Ladder != nil {
-		t.s.Ladder.Step = Done
-	}
+	t.abandon()
 	t.end(Accepted)
 	return ""
 }
@@ -56,8 +67,10 @@ func (t *turn) rollback(d Decision) (refusal string) {
 	case t.s.Phase == RollingBack:
 		t.s.Ladder.Automatic, t.s.Ladder.By = false, d.By
 		return ""
-	case !t.watched():
+	case !t.watched() && !(t.s.Phase == Deployed && t.o.World.Most(t.candidate().Slot) > 0):
 		return fmt.Sprintf("the release is %s and has no traffic to move", t.s.Phase)
+	case t.orphaned():
+		return "its policy was deleted"
 	case t.o.Plan == nil:
 		return "its policy is not valid: " + t.o.Invalid
 	case !t.known():
@@ -66,7 +79,8 @@ func (t *turn) rollback(d Decision) (refusal string) {
 	if level, why := t.readiness(); level == Gone {
 		return why
 	}
-	t.open(Ladder{Automatic: false, By: d.By})
-	t.s.Ladder.Verdict.Reason = clip(fmt.Sprintf("%s decided: %s", d.By, d.Reason), 500)
+	v := t.standing()
+	v.Signal, v.Reason = "", clip(fmt.Sprintf("%s decided: %s", d.By, d.Reason), 500)
+	t.open(Ladder{Automatic: false, By: d.By, Verdict: v})
 	return ""
 }

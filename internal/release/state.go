@@ -235,7 +235,7 @@ type Incident struct {
 type Told struct {
 	// +kubebuilder:validation:MaxLength=63
 	Sink string `json:"sink"`
-	// Key is the incident's, or "story".
+	// Key is the incident's episode and code, or "story".
 	// +kubebuilder:validation:MaxLength=128
 	Key string `json:"key"`
 	// Ref is what the sink needs to edit its message later.
@@ -288,7 +288,7 @@ type State struct {
 	Conditions []signal.Condition `json:"conditions,omitempty"`
 	Episode    Episode            `json:"episode,omitzero"`
 	Ladder     *Ladder            `json:"ladder,omitempty"`
-	// Obeyed is the person's decision that has been acted on or refused, as "choice by".
+	// Obeyed is the person's decision that has been acted on or refused, as "choice by: reason".
 	// +kubebuilder:validation:MaxLength=256
 	Obeyed string `json:"obeyed,omitempty"`
 
@@ -320,6 +320,9 @@ func (s Spec) Name() string { return fmt.Sprintf("%s-%d", s.Policy, s.Number) }
 func (i Incident) Key(namespace, release string) string {
 	return fmt.Sprintf("%s/%s/%d/%s", namespace, release, i.Episode, i.Code)
 }
+
+// mark names the incident among those of its release.
+func (i Incident) mark() string { return fmt.Sprintf("%d/%s", i.Episode, i.Code) }
 
 // Active tells whether there is still something to watch or to do.
 func (s State) Active() bool {

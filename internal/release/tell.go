@@ -1,7 +1,8 @@
 package release
 
 import (
-	"reflect"
+	"fmt"
+	"slices"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 )
@@ -28,17 +29,18 @@ var alarms = []alarm{
 	{CodeConsider, Warning, considerRaised, episodeOver},
 	{CodeBlindLasting, Error, blindRaised, episodeOver},
 	{CodeReadinessLost, Warning, readinessRaised, readinessOver},
-	{CodeDecisionRefused, Warning, neverRaised, releaseOver},
+	{CodeDecisionRefused, Warning, neverRaised, decisionOver},
 	{CodeCanaryReminder, Info, canaryRaised, canaryOver},
 }
 
 // tellIncidents opens and closes incidents, each once per episode and reason.
 func tellIncidents(t *turn) {
 	for _, a := range alarms {
-		if text, yes := a.raised(t); yes {
+		over := a.over(t)
+		if text, yes := a.raised(t); yes && !over {
 			t.page(a.code, a.severity, text)
 		}
-		if !a.over(t) {
+		if !over {
 			continue
 		}
 		for i := range t.s.Incidents {
@@ -50,58 +52,74 @@ func tellIncidents(t *turn) {
 	t.forget()
 }
 
-// page opens an incident, unless this episode had it already.
+// page opens an incident, unless it is open already or this episode had it. What comes up again
+// outside of an episode, after it was clear as long as ends one, counts as an episode of its own.
 func (t *turn) page(code Code, severity Severity, text string) {
-	for _, in := range t.s.Incidents {
-		if in.Code == code && in.Episode == t.s.Episode.Number {
+	if in := t.incident(code); in != nil && (in.Closed.IsZero() || in.Episode == t.s.Episode.Number) {
+		if in.Closed.IsZero() || t.s.Episode.Open() || t.o.Now.Sub(in.Closed) < t.limits().EpisodeClear {
 			return
 		}
+		t.s.Episode.Number++
 	}
-	t.s.Incidents = append(t.s.Incidents, Incident{Code: code, Episode: t.s.Episode.Number, Severity: severity,
+	t.raise(code, t.s.Episode.Number, severity, text)
+}
+
+func (t *turn) raise(code Code, episode int64, severity Severity, text string) {
+	t.s.Incidents = append(t.s.Incidents, Incident{Code: code, Episode: episode, Severity: severity,
 		Opened: t.o.Now, Text: clip(text, 500)})
 }
 
-// forget drops the oldest incidents that are closed and told, with what was told of them.
+// incident gives the newest incident of that code, or nil.
+func (t *turn) incident(code Code) *Incident {
+	for i := range slices.Backward(t.s.Incidents) {
+		if t.s.Incidents[i].Code == code {
+			return &t.s.Incidents[i]
+		}
+	}
+	return nil
+}
+
+// forget drops the oldest incidents that are closed, if possible such as were told, and with them what
+// was told of them.
 func (t *turn) forget() {
 	for len(t.s.Incidents) > mostIncidents {
 		i := t.forgettable()
 		if i < 0 {
-			return
+			break
 		}
-		key := t.s.Incidents[i].Key(t.o.Namespace, t.o.Spec.Name())
-		t.s.Incidents = append(t.s.Incidents[:i], t.s.Incidents[i+1:]...)
-		kept := t.s.Told[:0]
-		for _, r := range t.s.Told {
-			if r.Key != key {
-				kept = append(kept, r)
-			}
-		}
-		t.s.Told = kept
+		t.s.Incidents = slices.Delete(t.s.Incidents, i, i+1)
 	}
+	t.s.Told = slices.DeleteFunc(t.s.Told, func(r Told) bool {
+		return r.Key != storyKey && !slices.ContainsFunc(t.s.Incidents, func(in Incident) bool { return in.mark() == r.Key })
+	})
 }
 
-// forgettable gives the oldest incident of a former episode that needs no more telling, or -1. An
-// incident of the running episode is what keeps its page from being sent again.
+// forgettable gives the oldest incident of a former episode that is closed: one that needs no more
+// telling, or else any; -1 if there is none. An incident of the running episode is what keeps its page
+// from being sent again.
 func (t *turn) forgettable() int {
-	for i, in := range t.s.Incidents {
-		if !in.Closed.IsZero() && in.Episode < t.s.Episode.Number && len(pagesOf(*t.s, t.o, in)) == 0 {
-			return i
-		}
+	closed := func(in Incident) bool {
+		return !in.Closed.IsZero() && (in.Episode < t.s.Episode.Number || in.Episode < t.incident(in.Code).Episode)
 	}
-	return -1
+	told := func(in Incident) bool { return closed(in) && len(pagesOf(*t.s, t.o, in)) == 0 }
+	if i := slices.IndexFunc(t.s.Incidents, told); i >= 0 {
+		return i
+	}
+	return slices.IndexFunc(t.s.Incidents, closed)
 }
 
 // tellStory counts an edition of the story for every change that is worth telling.
 func tellStory(t *turn) {
-	if !reflect.DeepEqual(tellable(t.old), tellable(*t.s)) {
+	if !Same(tellable(t.old), tellable(*t.s)) {
 		t.s.Story++
 	}
 	t.s.Settled = len(tells(*t.s, t.o)) == 0
 }
 
-// tellable leaves out what was told, so that telling is not news.
+// tellable leaves out what was told, so that telling is not news, and what nobody is told of.
 func tellable(s State) State {
 	s.Told, s.Story, s.Settled = nil, 0, false
+	s.Before, s.Episode.ClearSince = nil, 0
 	return s
 }
 
@@ -110,6 +128,9 @@ func releaseOver(t *turn) bool { return t.s.Over() }
 func episodeOver(t *turn) bool {
 	return t.s.Over() || !t.s.Episode.Open() || t.s.Phase == RolledBack && t.s.Ladder.Step != WatchStable
 }
+
+// decisionOver tells whether a refused decision is history: the release is over, or it was taken back.
+func decisionOver(t *turn) bool { return t.s.Over() || t.o.Spec.People.Decision == nil }
 
 func neverRaised(*turn) (string, bool) { return "", false }
 
@@ -148,11 +169,10 @@ func rollbackOver(t *turn) bool {
 
 func stuckRaised(t *turn) (string, bool) {
 	l := t.s.Ladder
-	if l == nil || l.Stuck == "" || l.Step != Ready && l.Step != Shift {
+	if l == nil || l.Stuck == "" {
 		return "", false
 	}
-	late := t.o.Now.Sub(l.Decided) >= l.Plan.Limits.ProofWithin
-	return l.Stuck, late || l.Refused || t.s.Readiness == Gone
+	return l.Stuck, t.late(l) || l.Refused || l.Step != Recheck && t.s.Readiness == Gone
 }
 
 func stuckOver(t *turn) bool {
@@ -162,10 +182,10 @@ func stuckOver(t *turn) bool {
 
 func notProvenRaised(t *turn) (string, bool) {
 	l := t.s.Ladder
-	if l == nil || l.Step != Prove || t.o.Now.Sub(l.Decided) < l.Plan.Limits.ProofWithin {
+	if l == nil || l.Step != Prove || !t.late(l) {
 		return "", false
 	}
-	return l.Stuck, true
+	return orElse(l.Stuck, fmt.Sprintf("not proven within %s", l.Plan.Limits.ProofWithin)), true
 }
 
 func notProvenOver(t *turn) bool { return t.s.Ladder == nil || t.s.Ladder.Step != Prove }

@@ -33,7 +33,7 @@ func takeGuard(t *turn) {
 	if l := t.s.Latest; l != nil && l.Tier == judge.Investigate && judge.Investigate.Worse(tier) {
 		tier, signal, reason = l.Tier, l.Signal, l.Reason
 	}
-	t.stand(Standing{Tier: tier, Signal: signal, Reason: reason, Cause: causeOf(*v)}, *v)
+	t.stand(Standing{Tier: tier, Signal: signal, Reason: reason, Cause: causeOf(*v, tier)}, *v)
 }
 
 // stand lets a verdict stand from now on, if it differs in what people care about: its numbers may
@@ -45,15 +45,15 @@ func (t *turn) stand(next Standing, v judge.Verdict) {
 	}
 	next.Since = v.At
 	t.s.Verdict = next
-	t.s.Transitions = append(t.s.Transitions, v)
+	t.s.Transitions = append(t.s.Transitions, *v.DeepCopy())
 	if n := len(t.s.Transitions) - mostTransitions; n > 0 {
 		t.s.Transitions = t.s.Transitions[n:]
 	}
 }
 
-// causeOf gives why a blind verdict is blind.
-func causeOf(v judge.Verdict) signal.Cause {
-	if v.Tier != judge.Blind {
+// causeOf gives why a blind verdict that stands as the given tier is blind.
+func causeOf(v judge.Verdict, tier judge.Tier) signal.Cause {
+	if tier != judge.Blind {
 		return signal.Known
 	}
 	for _, e := range v.Evidence {
@@ -71,11 +71,11 @@ func takeCheck(t *turn) {
 	if c == nil || t.s.Phase != Watching || int32(c.Check.Number) != t.s.Checks+1 {
 		return
 	}
-	v := c.Verdict
+	v := *c.Verdict.DeepCopy()
 	t.s.Checks++
 	t.s.Latest = &v
 	t.s.Lines = append(t.s.Lines, CheckLine{Number: int32(c.Check.Number), Window: c.Check.Window, At: c.Check.At,
-		Tier: v.Tier, Late: c.Late, Signal: v.Signal, Cause: string(causeOf(v))})
+		Tier: v.Tier, Late: c.Late, Signal: v.Signal, Cause: string(causeOf(v, v.Tier))})
 	if n := len(t.s.Lines) - mostLines; n > 0 {
 		t.s.Lines = t.s.Lines[n:]
 	}
@@ -89,7 +89,8 @@ func takeCheck(t *turn) {
 	}
 }
 
-// takeEpisode opens an episode with trouble, and closes it when it has been clear for long enough.
+// takeEpisode opens an episode with trouble, and closes it when it has been clear for long enough. To
+// be blind is not to be clear, whatever the cause.
 func takeEpisode(t *turn) {
 	e := &t.s.Episode
 	t.set(ConditionBlind, t.s.Verdict.Tier == judge.Blind && !t.s.Over(), orElse(string(t.s.Verdict.Cause), "Sees"), t.s.Verdict.Reason)
@@ -101,6 +102,10 @@ func takeEpisode(t *turn) {
 		return
 	}
 	if !e.Open() {
+		return
+	}
+	if t.watched() && t.s.Verdict.Tier == judge.Blind {
+		e.ClearSince = 0
 		return
 	}
 	if e.ClearSince.IsZero() {

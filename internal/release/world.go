@@ -7,7 +7,7 @@ import (
 
 // orphan ends the watch over a release whose policy was deleted; an open ladder is finished first.
 func orphan(t *turn) {
-	if t.o.Plan != nil || t.o.Invalid != "" || t.s.Over() {
+	if !t.orphaned() || t.s.Over() {
 		return
 	}
 	if t.s.Phase == Deployed || t.watched() {
@@ -15,16 +15,30 @@ func orphan(t *turn) {
 	}
 }
 
-// supersede ends a release when a newer one takes traffic, or takes its slot.
+// supersede ends a release when a newer one takes traffic, or takes its slot. A rollback that is
+// under way goes no further then: the traffic is the newer one's. One that is proven stays one.
 func supersede(t *turn) {
-	if t.s.Phase != Deployed && !t.watched() {
+	if t.s.Over() {
 		return
 	}
 	for _, n := range t.o.Newer {
-		if n.Traffic || n.Slot == t.candidate().Slot {
+		switch mine := n.Slot == t.candidate().Slot; {
+		case !n.Traffic && !mine, t.s.Phase == RollingBack && !n.Traffic:
+		case t.s.Phase == RolledBack:
+			t.finish(t.s.Ladder, "the next release, "+n.Name+", has begun")
+			return
+		default:
+			t.abandon()
 			t.end(Superseded)
 			return
 		}
+	}
+}
+
+// abandon takes the ladder's remaining steps away.
+func (t *turn) abandon() {
+	if t.s.Ladder != nil {
+		t.s.Ladder.Step = Done
 	}
 }
 
@@ -40,6 +54,9 @@ func takeShares(t *turn) {
 		if t.o.Spec.MidFlight {
 			t.s.FirstTraffic = t.o.Spec.FirstSeen
 		}
+		if c := t.s.Cutover; !c.IsZero() { // the status was lost
+			t.s.FirstTraffic = min(t.s.FirstTraffic, c)
+		}
 	}
 }
 
@@ -49,7 +66,7 @@ func takeReadiness(t *turn) {
 		return
 	}
 	level, why := t.readiness()
-	t.s.Readiness, t.s.ReadinessReason = level, why
+	t.s.Readiness, t.s.ReadinessReason = level, clip(why, 500)
 	t.set(ConditionRollbackReady, level == Hot || level == Warm || level == Partial, string(level), why)
 }
 

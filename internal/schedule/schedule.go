@@ -39,10 +39,18 @@ func (s Schedule) Count() int {
 	n := 0
 	start := signal.Duration(0)
 	for _, w := range s {
-		n += int((w.Until - start) / w.Every)
+		n += w.count(start)
 		start = w.Until
 	}
 	return n
+}
+
+// count gives how many checks a window that begins at start holds; one that can't be, none.
+func (w Window) count(start signal.Duration) int {
+	if w.Every <= 0 || w.Until < start {
+		return 0
+	}
+	return int((w.Until - start) / w.Every)
 }
 
 // End gives the time of the last moment of the schedule.
@@ -59,18 +67,18 @@ func (s Schedule) Check(cutover signal.Instant, number int) (Check, bool) {
 	start, before := signal.Duration(0), cutover
 	left := number
 	for _, w := range s {
-		n := int((w.Until - start) / w.Every)
+		n := w.count(start)
+		at := func(i int) signal.Instant { return cutover.Add(start + signal.Duration(i)*w.Every) }
 		if left <= n && left >= 1 {
-			at := cutover.Add(start + signal.Duration(left)*w.Every)
 			from := before
 			if left > 1 {
-				from = at.Add(-w.Every)
+				from = at(left - 1)
 			}
-			return Check{Number: number, From: from, At: at, Window: w.Name}, true
+			return Check{Number: number, From: from, At: at(left), Window: w.Name}, true
 		}
 		left -= n
 		if n > 0 {
-			before = cutover.Add(start + signal.Duration(n)*w.Every)
+			before = at(n)
 		}
 		start = w.Until
 	}

@@ -3,7 +3,6 @@ package watchdog
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
@@ -11,7 +10,11 @@ import (
 
 // server is what is known of one Prometheus.
 type server struct {
-	since signal.Instant // away since; zero while it answers
+	since signal.Instant // away since; zero while it answers, or while nobody knows
+	// met is when this process heard of it first, asked when it was asked last, and answered whether
+	// it ever did answer.
+	met, asked signal.Instant
+	answered   bool
 	// told are the sinks that have its incident open; greeted those that heard of it at all.
 	told    map[string]bool
 	greeted map[string]bool
@@ -24,32 +27,39 @@ type away struct {
 	servers map[string]*server
 }
 
+// unasked is how long nobody has asked a server before its incident is over: nothing waits for it.
+const unasked = signal.Duration(5 * 60e9)
+
 const prometheusPrefix = "prometheus/"
 
-func prometheusOf(l letter) (string, bool) {
-	if len(l.release) > len(prometheusPrefix) && l.release[:len(prometheusPrefix)] == prometheusPrefix {
-		return l.release[len(prometheusPrefix):], true
-	}
-	return "", false
-}
-
-func (a *away) of(name string) *server {
+func (a *away) of(name string, at signal.Instant) *server {
 	s, ok := a.servers[name]
 	if !ok {
-		s = &server{told: map[string]bool{}, greeted: map[string]bool{}}
+		s = &server{met: at, told: map[string]bool{}, greeted: map[string]bool{}}
 		a.servers[name] = s
 	}
 	return s
 }
 
-// note records whether a server answered.
-func (a *away) note(name string, gone bool, at signal.Instant) {
+// meet makes a server known, and tells whether it is new.
+func (a *away) meet(name string, at signal.Instant) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s := a.of(name)
+	_, known := a.servers[name]
+	a.of(name, at)
+	return !known
+}
+
+// note records what a server said, if anything: a query that took too long tells nothing of it.
+func (a *away) note(name string, c signal.Cause, at signal.Instant) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.of(name, at)
+	s.asked = at
 	switch {
-	case !gone:
-		s.since = 0
+	case c == signal.Timeout:
+	case c != signal.Away:
+		s.since, s.answered = 0, true
 	case s.since.IsZero():
 		s.since = at
 	}
@@ -58,80 +68,76 @@ func (a *away) note(name string, gone bool, at signal.Instant) {
 func (a *away) is(name string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return !a.of(name).since.IsZero()
+	s, ok := a.servers[name]
+	return ok && !s.since.IsZero()
 }
 
-// owed gives what a sink is to be told of a server, if anything. A server that answers is resolved
-// once by every new leader: the one before may have died between the page and the return.
+// owed gives what a sink is to be told of a server, if anything. A server that answers, or that nobody
+// asks, is resolved once by every new leader: the one before may have died between page and return.
 func (a *away) owed(name, sink string, lasts signal.Duration, at signal.Instant) (release.Action, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s := a.of(name)
-	act := release.Action{Sink: sink, Key: prometheusPrefix + name,
+	s := a.of(name, at)
+	act := release.Action{Sink: sink, Key: prometheusPrefix + name, Deed: release.OpenPage,
 		Incident: release.Incident{Code: release.CodePrometheusAway, Severity: release.Error, Opened: s.since,
 			Text: "Prometheus " + name + " can't be reached since " + s.since.String() + "; nothing is judged by it meanwhile"}}
+	quiet := at.Sub(max(s.asked, s.met)) >= max(unasked, lasts)
 	switch {
-	case s.since.IsZero() && (s.told[sink] || !s.greeted[sink]):
+	case s.since.IsZero() && !quiet && !s.answered:
+		return act, false
+	case s.since.IsZero() || quiet:
 		act.Deed, act.Incident.Closed, act.Incident.Opened = release.ClosePage, at, at
 		act.Incident.Text = "Prometheus " + name + " answers"
-		return act, true
-	case !s.since.IsZero() && !s.told[sink] && at.Sub(s.since) >= lasts:
-		act.Deed = release.OpenPage
-		return act, true
+		if quiet {
+			act.Incident.Text = "Prometheus " + name + " is not asked any more"
+		}
+		return act, s.told[sink] || !s.greeted[sink]
 	}
-	return act, false
+	return act, !s.told[sink] && at.Sub(s.since) >= lasts
 }
 
 func (a *away) told(name, sink string, open bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s := a.of(name)
+	s := a.of(name, now())
 	s.told[sink], s.greeted[sink] = open, true
 }
 
-func (a *away) names() []string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var out []string
-	for n := range a.servers {
-		out = append(out, n)
-	}
-	return out
-}
-
-// watchServers posts, again and again, what pagers are owed about Prometheus servers.
-func (d *Daemon) watchServers(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		set := d.settings()
-		for _, name := range d.away.names() {
-			for sink, pages := range set.Sinks {
-				if _, owed := d.away.owed(name, sink, set.BlindFor, now()); pages && owed && d.book.idle(letter{prometheusPrefix + name, sink}) {
-					d.letters.Add(letter{prometheusPrefix + name, sink})
-				}
-			}
+// heard takes in what a Prometheus said when it was asked, and posts what pagers are owed about it.
+func (d *Daemon) heard(prometheus string, c signal.Cause, at signal.Instant) {
+	d.away.note(prometheus, c, at)
+	set := d.settings()
+	for sink, pages := range set.Sinks {
+		if _, owed := d.away.owed(prometheus, sink, set.BlindFor, at); pages && owed {
+			d.letters.Add(letter{server: prometheus, sink: sink})
 		}
 	}
 }
 
-// idle tells whether no try of this letter has failed: a failed one comes back by itself.
-func (b *book) idle(l letter) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.tries[l] == 0
-}
-
-func (d *Daemon) writeAway(ctx context.Context, l letter, name string) {
-	a, owed := d.away.owed(name, l.sink, d.settings().BlindFor, now())
-	if !owed {
-		d.book.succeed(l)
+// meet makes a Prometheus known that may have an open incident from before this process: if nobody
+// asks it for some time, that is closed.
+func (d *Daemon) meet(prometheus string) {
+	if !d.away.meet(prometheus, now()) {
 		return
 	}
-	d.send(ctx, l, Message{Sink: l.sink, Action: a}, func(release.Outcome) { d.away.told(name, l.sink, a.Deed == release.OpenPage) })
+	for sink, pages := range d.settings().Sinks {
+		if pages {
+			d.recheckAway(letter{server: prometheus, sink: sink})
+		}
+	}
+}
+
+// recheckAway looks again, when nobody may have asked for long enough.
+func (d *Daemon) recheckAway(l letter) {
+	d.letters.AddAfter(l, max(unasked, d.settings().BlindFor).D())
+}
+
+func (d *Daemon) writeAway(ctx context.Context, l letter) {
+	a, owed := d.away.owed(l.server, l.sink, d.settings().BlindFor, now())
+	if owed && !d.send(ctx, l, Message{Sink: l.sink, Action: a}, func(release.Outcome) { d.away.told(l.server, l.sink, a.Deed == release.OpenPage) }) {
+		return
+	}
+	if d.away.is(l.server) {
+		d.recheckAway(l)
+	}
 }

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/util/workqueue"
 
-	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
@@ -24,10 +23,11 @@ type Daemon struct {
 	policies workqueue.TypedRateLimitingInterface[Key]
 	letters  workqueue.TypedDelayingInterface[letter]
 
-	book  book
-	ticks ticks
-	fleet fleet
-	away  away
+	book    *book
+	ticks   ticks
+	trusted trusted
+	fleet   fleet
+	away    away
 }
 
 // New makes a daemon.
@@ -39,8 +39,9 @@ func New(o Options) *Daemon {
 	return &Daemon{Edges: o.Edges, settings: o.Settings, meter: o.Meter, log: o.Log, workers: workers,
 		policies: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[Key](200*time.Millisecond, 15*time.Second)),
 		letters:  workqueue.NewTypedDelayingQueue[letter](),
-		book:     book{records: map[string]Record{}, done: map[string]map[deed]release.Outcome{}, tries: map[letter]int{}},
-		ticks:    ticks{last: map[string]int64{}},
+		book:     newBook(),
+		ticks:    ticks{last: map[string]int64{}, at: map[string]time.Time{}},
+		trusted:  trusted{quiet: map[Key]bool{}},
 		fleet:    fleet{decided: map[string]signal.Instant{}},
 		away:     away{servers: map[string]*server{}},
 	}
@@ -54,9 +55,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for range d.workers {
 		g.Go(func() error { d.workPolicies(ctx); return nil })
+	}
+	for range writers {
 		g.Go(func() error { d.workLetters(ctx); return nil })
 	}
-	g.Go(func() error { d.watchServers(ctx); return nil })
 	g.Go(func() error {
 		<-ctx.Done()
 		d.policies.ShutDown()
@@ -72,14 +74,21 @@ func (d *Daemon) workPolicies(ctx context.Context) {
 		if stop {
 			return
 		}
-		d.look(ctx, k)
+		if ctx.Err() == nil {
+			d.look(ctx, k)
+		}
 		d.policies.Done(k)
 	}
 }
 
+// lookFor is how long one look may take: a policy that hangs must come back to what is due.
+const lookFor = 2 * time.Minute
+
 // look is one look at one policy; whatever comes of it, the next one is planned.
 func (d *Daemon) look(ctx context.Context, k Key) {
-	wake, err := d.Sync(ctx, k)
+	timed, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	wake, err := d.Sync(timed, k)
 	if ctx.Err() != nil {
 		return
 	}
@@ -99,6 +108,7 @@ func (d *Daemon) look(ctx context.Context, k Key) {
 type ticks struct {
 	mu   sync.Mutex
 	last map[string]int64
+	at   map[string]time.Time
 }
 
 func (t *ticks) of(name string) int64 {
@@ -114,12 +124,50 @@ func (t *ticks) set(name string, n int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.last[name] = n
+	t.at[name] = time.Now()
 }
 
 func (t *ticks) forget(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.last, name)
+	delete(t.at, name)
+}
+
+// trusted remembers for which policies the cache may be believed: the last look wrote nothing and failed
+// in nothing. After this process' own writes, after a conflict and at the start of a process the API
+// server is asked, since the cache may not have the last write yet, be it of the leader before.
+type trusted struct {
+	mu    sync.Mutex
+	quiet map[Key]bool
+}
+
+func (t *trusted) is(k Key) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.quiet[k]
+}
+
+func (t *trusted) set(k Key, quiet bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if quiet {
+		t.quiet[k] = true
+	} else {
+		delete(t.quiet, k)
+	}
+}
+
+// GuardAge gives the age of the oldest of the latest guard evaluations, one per release; 0 where none
+// is guarded.
+func (d *Daemon) GuardAge(now time.Time) time.Duration {
+	d.ticks.mu.Lock()
+	defer d.ticks.mu.Unlock()
+	var oldest time.Duration
+	for _, at := range d.ticks.at {
+		oldest = max(oldest, now.Sub(at))
+	}
+	return oldest
 }
 
 // fleet remembers the automatic rollbacks that this process decided, until the cache shows them.

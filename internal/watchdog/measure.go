@@ -53,7 +53,6 @@ func (d *Daemon) guard(ctx context.Context, m measurement, o *release.Observed) 
 	}
 	v := d.judgeNow(ctx, m, o, m.candidate(), cells, m.record.State.FirstTraffic)
 	o.Guard, o.GuardConsider = &v, m.need.Consider
-	o.Away = d.away.is(m.plan.Prometheus)
 	d.ticks.set(m.record.Name(), release.Tick(m.record.State, m.plan, o.Now))
 	d.meter.Guarded(v.Tier, cause(v), m.plan.GuardEvery)
 	if v.Tier == judge.Rollback && o.World.Most(m.stable().Slot) > 0 {
@@ -102,7 +101,7 @@ func (d *Daemon) readNow(ctx context.Context, m measurement, at signal.Instant, 
 		return nil
 	}
 	fresh := d.Newest(ctx, m.plan.Prometheus, asks, at)
-	d.away.note(m.plan.Prometheus, fresh.Cause == signal.Away, at)
+	d.heard(m.plan.Prometheus, fresh.Cause, at)
 	end := fresh.At
 	switch {
 	case fresh.Cause == signal.Empty || fresh.Cause == signal.Gap:
@@ -241,7 +240,7 @@ func (d *Daemon) traffic(ctx context.Context, m measurement, o *release.Observed
 	}
 	s, _ := m.plan.AskRequests(m.stable().Slot, m.stable().Version)
 	fresh := d.Newest(ctx, m.plan.Prometheus, []signal.Ask{c, s}, o.Now)
-	d.away.note(m.plan.Prometheus, fresh.Cause == signal.Away, o.Now)
+	d.heard(m.plan.Prometheus, fresh.Cause, o.Now)
 	shifted := m.record.State.Ladder.Shifted
 	bin := max(2*fresh.Interval, signal.Duration(2e9))
 	from := fresh.At.Add(-bin)
@@ -269,4 +268,12 @@ func counted(r signal.Reading) (signal.Number, signal.Cause) {
 		return 0, signal.Known
 	}
 	return b.Total, b.Cause
+}
+
+// JudgeOnce judges a release's candidate now by the whole matrix, and does nothing else. Only Read and
+// Newest of the edges are used.
+func JudgeOnce(ctx context.Context, e Edges, plan *release.Plan, r Record, w release.World, at signal.Instant) judge.Verdict {
+	d := &Daemon{Edges: e, away: away{servers: map[string]*server{}}}
+	o := release.Observed{Now: at, World: w}
+	return d.judgeNow(ctx, measurement{plan: plan, record: r}, &o, r.Spec.Candidate, anyCell, r.State.FirstTraffic)
 }

@@ -3,6 +3,7 @@ package watchdog
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
@@ -16,12 +17,12 @@ func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int)
 	if !p.Gone && p.Plan == nil {
 		o.Invalid = invalid(p.Problems)
 	}
-	o.Outcomes = d.book.outcomes(r)
+	o.Sinks = sinks(toTell(p.Plan, r.State), set.Sinks)
+	o.Outcomes = d.book.outcomes(r, o.Sinks)
 	plan := inForce(p.Plan, r.State)
 	if plan == nil {
 		return o, nil
 	}
-	o.Sinks = sinks(plan.Notify, set.Sinks)
 	need := release.Need(r.State, p.Plan, at, d.ticks.of(r.Name()))
 	sight, err := d.Observe(ctx, plan, p.Ledger.Routes, need.Live)
 	if err != nil {
@@ -30,7 +31,26 @@ func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int)
 	o.World = sight.World
 	d.Unready(p.Key, &o.World, at, need.Guard || need.Stable)
 	d.measure(ctx, measurement{plan: plan, record: r, need: need}, &o)
+	o.Away = d.away.is(plan.Prometheus)
 	return o, nil
+}
+
+// toTell names the sinks of a release. Where its policy has none to say, those of the frozen plan and
+// those that have been told something are told the rest: an incident that was opened must be closed.
+func toTell(plan *release.Plan, s release.State) []string {
+	if plan != nil {
+		return plan.Notify
+	}
+	var names []string
+	if s.Ladder != nil {
+		names = slices.Clone(s.Ladder.Plan.Notify)
+	}
+	for _, t := range s.Told {
+		if !slices.Contains(names, t.Sink) {
+			names = append(names, t.Sink)
+		}
+	}
+	return names
 }
 
 // inForce is the frozen plan while a ladder is open, whatever became of the policy.

@@ -1,6 +1,7 @@
 package watchdog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,8 +19,19 @@ const mostRounds = 8
 // retryIn is when a failed write to the cluster is tried again.
 const retryIn = signal.Duration(1e9)
 
-// Sync looks at one policy and its releases once, and gives when to look again.
+// Sync looks at one policy and its releases once, and gives when to look again. What fails for one
+// release, or for the policy's own status, holds up no other.
 func (d *Daemon) Sync(ctx context.Context, k Key) (signal.Instant, error) {
+	l := &looking{}
+	wake, err := d.sync(ctx, k, l)
+	d.trusted.set(k, err == nil && !l.wrote)
+	return wake, err
+}
+
+// looking is what one look has done so far.
+type looking struct{ wrote bool }
+
+func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, error) {
 	p, err := d.Policy(ctx, k)
 	if err != nil {
 		return 0, fmt.Errorf("read policy %s: %w", k, err)
@@ -28,76 +40,104 @@ func (d *Daemon) Sync(ctx context.Context, k Key) (signal.Instant, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read releases of %s: %w", k, err)
 	}
+	var errs []error
 	if p.Plan != nil {
-		if records, err = d.detect(ctx, p, records); err != nil {
-			return 0, fmt.Errorf("detect releases of %s: %w", k, err)
+		d.meet(p.Plan.Prometheus)
+		if records, err = d.detect(ctx, p, records, l); err != nil {
+			errs = append(errs, fmt.Errorf("detect releases of %s: %w", k, err))
 		}
 	}
 	var wake signal.Instant
 	for i := range records {
-		at, err := d.follow(ctx, p, records, i)
+		if !records[i].State.Active() {
+			errs = append(errs, d.tidy(ctx, records[i], l))
+			continue
+		}
+		at, err := d.follow(ctx, p, records, i, l)
 		if err != nil {
-			return 0, fmt.Errorf("release %s: %w", records[i].Name(), err)
+			errs = append(errs, fmt.Errorf("release %s: %w", records[i].Name(), err))
 		}
 		wake = earlier(wake, at)
 		if !records[i].State.Active() {
 			d.book.forget(records[i].Name())
 		}
 	}
-	return wake, nil
+	return wake, errors.Join(errs...)
 }
 
-// releases reads the active releases: live as soon as one of them has something open, since the
-// cache may not have this process' own last write yet.
+// tidy saves a release once more that needs no more care and yet is listed: whoever saved it last died
+// before it was taken off the list.
+func (d *Daemon) tidy(ctx context.Context, r Record, l *looking) error {
+	l.wrote = true
+	if _, err := d.Save(ctx, r, r); err != nil {
+		return fmt.Errorf("release %s: save: %w", r.Name(), err)
+	}
+	return nil
+}
+
+// releases reads the active releases: live as soon as one of them has something open, or where the
+// cache may not have the last write yet.
 func (d *Daemon) releases(ctx context.Context, k Key) ([]Record, error) {
 	records, err := d.Releases(ctx, k, false)
 	if err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(records, intends) {
+	if !d.trusted.is(k) || slices.ContainsFunc(records, intends) {
 		if records, err = d.Releases(ctx, k, true); err != nil {
 			return nil, err
 		}
+		d.book.keep(k, records)
 	}
-	slices.SortFunc(records, func(a, b Record) int { return int(a.Spec.Number - b.Spec.Number) })
+	slices.SortFunc(records, func(a, b Record) int { return cmp.Compare(a.Spec.Number, b.Spec.Number) })
 	return records, nil
 }
 
-// intends tells whether a release has an intention that is saved and not yet seen through.
+// intends tells whether a release has an intention that is saved and not yet seen through: to act, to
+// tell, or to end.
 func intends(r Record) bool {
-	return r.State.Phase == "" || r.State.Ladder != nil && r.State.Ladder.Step != release.Done || r.State.Over()
+	return r.State.Phase == "" || r.State.Ladder != nil && r.State.Ladder.Step != release.Done || r.State.Over() || !r.State.Settled
 }
 
 // detect makes the releases that begin, and saves the ledger after them: a crash in between finds the
-// release again by its number.
-func (d *Daemon) detect(ctx context.Context, p Policy, records []Record) ([]Record, error) {
+// release again by its number. It gives the releases that are known even if something fails.
+func (d *Daemon) detect(ctx context.Context, p Policy, records []Record, l *looking) ([]Record, error) {
 	sight, err := d.Observe(ctx, p.Plan, p.Ledger.Routes, false)
 	if err != nil {
-		return nil, err
+		return records, err
 	}
 	ledger, births := release.Detect(p.Ledger, opens(records), sight.World, now())
-	ledger.Routes = sight.Routes
 	if len(births) > 0 {
 		// A birth is decided on what is so now, not on what the caches remember.
-		if records, err = d.Releases(ctx, p.Key, true); err != nil {
-			return nil, err
+		if records, sight, err = d.live(ctx, p, records); err != nil {
+			return records, err
 		}
 		ledger, births = release.Detect(p.Ledger, opens(records), sight.World, now())
-		ledger.Routes = sight.Routes
 	}
+	ledger.Routes = sight.Routes
 	for _, spec := range births {
 		spec.Policy = p.Key.Name
 		r, err := d.Create(ctx, Record{Namespace: p.Key.Namespace, Spec: spec})
 		if err != nil {
-			return nil, fmt.Errorf("create release %s: %w", spec.Name(), err)
+			return records, fmt.Errorf("create release %s: %w", spec.Name(), err)
 		}
+		l.wrote = true
 		records = append(records, r)
 	}
 	problems := append(slices.Clone(p.Problems), sight.Problems...)
 	if err := d.SaveLedger(ctx, p, ledger, problems); err != nil {
-		return nil, fmt.Errorf("save the policy's status: %w", err)
+		return records, fmt.Errorf("save the policy's status: %w", err)
 	}
 	return records, nil
+}
+
+// live reads the releases and the world anew from the API server.
+func (d *Daemon) live(ctx context.Context, p Policy, records []Record) ([]Record, Sight, error) {
+	fresh, err := d.Releases(ctx, p.Key, true)
+	if err != nil {
+		return records, Sight{}, err
+	}
+	sight, err := d.Observe(ctx, p.Plan, p.Ledger.Routes, true)
+	return fresh, sight, err
 }
 
 func opens(records []Record) []release.Open {
@@ -109,21 +149,14 @@ func opens(records []Record) []release.Open {
 }
 
 // follow advances one release until nothing more can be done now.
-func (d *Daemon) follow(ctx context.Context, p Policy, records []Record, i int) (signal.Instant, error) {
+func (d *Daemon) follow(ctx context.Context, p Policy, records []Record, i int, l *looking) (signal.Instant, error) {
 	var outcomes []release.Outcome
 	for range mostRounds {
-		o, err := d.observe(ctx, p, records, i)
-		if err != nil {
-			return 0, err
-		}
-		o.Outcomes = append(o.Outcomes, outcomes...)
-		changed, err := d.advance(ctx, &records[i], o)
+		o, changed, err := d.round(ctx, p, records, i, outcomes, l)
 		if err != nil {
 			return 0, err
 		}
 		outcomes = d.perform(ctx, records[i], o)
-		d.book.put(records[i])
-		d.post(records[i], o.Sinks)
 		if failed(outcomes) {
 			break
 		}
@@ -131,22 +164,39 @@ func (d *Daemon) follow(ctx context.Context, p Policy, records []Record, i int) 
 			return release.Wake(records[i].State, p.Plan, o.Now), nil
 		}
 	}
-	return d.unfinished(ctx, p, records, i, outcomes)
+	if _, _, err := d.round(ctx, p, records, i, outcomes, l); err != nil {
+		return 0, err
+	}
+	return now().Add(retryIn), failure(outcomes)
 }
 
-// unfinished records what went wrong, and asks for another look soon.
-func (d *Daemon) unfinished(ctx context.Context, p Policy, records []Record, i int, outcomes []release.Outcome) (signal.Instant, error) {
+// round observes, advances and saves once, and posts what there is to tell.
+func (d *Daemon) round(ctx context.Context, p Policy, records []Record, i int, outcomes []release.Outcome, l *looking) (release.Observed, bool, error) {
 	o, err := d.observe(ctx, p, records, i)
 	if err != nil {
-		return 0, err
+		return o, false, err
 	}
 	o.Outcomes = append(o.Outcomes, outcomes...)
-	if _, err := d.advance(ctx, &records[i], o); err != nil {
-		return 0, err
+	changed, err := d.advance(ctx, &records[i], o)
+	if err != nil {
+		return o, false, err
 	}
+	l.wrote = l.wrote || changed
 	d.book.put(records[i])
 	d.post(records[i], o.Sinks)
-	return now().Add(retryIn), nil
+	return o, changed, nil
+}
+
+// failure gives what failed as an error, for another try later and later. What was refused or met a
+// conflict is tried again soon: the world has moved.
+func failure(outcomes []release.Outcome) error {
+	var errs []error
+	for _, o := range outcomes {
+		if o.Result == release.Failed {
+			errs = append(errs, fmt.Errorf("%s: %s", o.Action.Deed, o.Detail))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // climbing tells whether the ladder may have another step that needs no waiting.
@@ -164,6 +214,11 @@ func (d *Daemon) advance(ctx context.Context, r *Record, o release.Observed) (ch
 	if release.Same(r.State, next.State) {
 		return false, nil
 	}
+	if next.State.Phase != r.State.Phase && !o.World.Live {
+		if next.State, err = d.confirm(ctx, *r, &o); err != nil {
+			return false, err
+		}
+	}
 	if next.State.Over() && !r.State.Over() {
 		if err := d.settle(ctx, next); err != nil {
 			return false, err
@@ -172,6 +227,8 @@ func (d *Daemon) advance(ctx context.Context, r *Record, o release.Observed) (ch
 	saved, err := d.Save(ctx, *r, next)
 	if err != nil {
 		d.undecide(*r)
+		// What was measured in vain is measured again.
+		d.ticks.forget(r.Name())
 		if errors.Is(err, ErrConflict) {
 			d.policies.Add(Key{r.Namespace, r.Spec.Policy})
 		}
@@ -179,9 +236,28 @@ func (d *Daemon) advance(ctx context.Context, r *Record, o release.Observed) (ch
 	}
 	old := r.State
 	*r = saved
+	d.book.saved(saved)
 	d.meter.Advanced(old, r.State)
 	d.Say(*r, old)
 	return true, nil
+}
+
+// confirm decides a step of the release's life again, on the world as it is: the caches may still show
+// what was so before this process' own last write, and a life that ended does not begin again.
+func (d *Daemon) confirm(ctx context.Context, r Record, o *release.Observed) (release.State, error) {
+	plan := inForce(o.Plan, r.State)
+	if plan == nil {
+		return d.decide(r, o), nil
+	}
+	sight, err := d.Observe(ctx, plan, nil, true)
+	if err != nil {
+		d.undecide(r)
+		d.ticks.forget(r.Name())
+		return r.State, err
+	}
+	o.World = sight.World
+	d.Unready(Key{r.Namespace, r.Spec.Policy}, &o.World, o.Now, false)
+	return d.decide(r, o), nil
 }
 
 func (d *Daemon) decide(r Record, o *release.Observed) release.State {

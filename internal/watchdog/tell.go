@@ -2,119 +2,23 @@ package watchdog
 
 import (
 	"context"
-	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/knowledgebeast/greenwatch/internal/release"
 )
 
-// letter is a queue's key: all that one sink is to be told of one release, or of a Prometheus.
-type letter struct {
-	release string
-	sink    string
-}
+// writers is how many letters are written side by side.
+const writers = 32
 
-// deed is one delivery, however often it is tried.
-type deed struct {
-	sink, key string
-	deed      release.Deed
-}
-
-func deedOf(a release.Action) deed { return deed{a.Sink, a.Key, a.Deed} }
-
-// book holds the releases as they were saved last, and what was delivered of them, until the status
-// shows it and for as long as a stale cache might not: what stands here is not sent again.
-type book struct {
-	mu      sync.Mutex
-	records map[string]Record
-	done    map[string]map[deed]release.Outcome
-	tries   map[letter]int
-}
-
-func (b *book) put(r Record) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.records[r.Name()] = r
-}
-
-func (b *book) record(name string) (Record, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	r, ok := b.records[name]
-	return r, ok
-}
-
-func (b *book) forget(name string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.records, name)
-	delete(b.done, name)
-	for l := range b.tries {
-		if l.release == name {
-			delete(b.tries, l)
-		}
-	}
-}
-
-// outcomes gives all deliveries of a release; the core takes each as often as it is told.
-func (b *book) outcomes(r Record) []release.Outcome {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var out []release.Outcome
-	for _, o := range b.done[r.Name()] {
-		out = append(out, o)
-	}
-	return out
-}
-
-func (b *book) deliver(name string, o release.Outcome) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.done[name] == nil {
-		b.done[name] = map[deed]release.Outcome{}
-	}
-	b.done[name][deedOf(o.Action)] = o
-}
-
-// delivered tells whether an action, or a later edition of it, was delivered.
-func (b *book) delivered(name string, a release.Action) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	o, ok := b.done[name][deedOf(a)]
-	return ok && o.Action.Story >= a.Story
-}
-
-// ref gives what the sink wanted remembered, if the status does not have it yet.
-func (b *book) ref(name string, a release.Action) string {
-	if a.Ref != "" {
-		return a.Ref
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.done[name][deedOf(a)].Ref
-}
-
-func (b *book) try(l letter) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.tries[l]++
-	return b.tries[l]
-}
-
-func (b *book) succeed(l letter) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.tries, l)
-}
+// sendFor is how long one delivery may take.
+const sendFor = time.Minute
 
 // post puts what people have not been told into the letters' queue.
 func (d *Daemon) post(r Record, sinks []release.Sink) {
-	o := release.Observed{Namespace: r.Namespace, Spec: r.Spec, Sinks: sinks}
-	for _, a := range release.Pending(r.State, o) {
-		if a.Tells() {
-			d.letters.Add(letter{r.Name(), a.Sink})
-		}
+	for _, a := range tells(r, sinks) {
+		d.letters.Add(letter{release: r.Name(), sink: a.Sink})
 	}
 }
 
@@ -124,46 +28,90 @@ func (d *Daemon) workLetters(ctx context.Context) {
 		if stop {
 			return
 		}
-		d.write(ctx, l)
+		if ctx.Err() == nil && d.book.begin(l) {
+			d.write(ctx, l)
+			for _, waiting := range d.book.end(l) {
+				d.letters.Add(waiting)
+			}
+		}
 		d.letters.Done(l)
 	}
 }
 
-// write delivers everything that one sink has not been told of one release. The first failure stops
-// it, so that an incident is never resolved before it was opened.
+// write delivers everything that one sink has not been told. A sink that asked to be left alone, or
+// has just failed, is not tried before its time, however often there is something to tell.
 func (d *Daemon) write(ctx context.Context, l letter) {
-	if name, ok := prometheusOf(l); ok {
-		d.writeAway(ctx, l, name)
+	if wait := time.Until(d.book.restsUntil(l)); wait > 0 {
+		d.letters.AddAfter(l, wait)
 		return
 	}
-	r, ok := d.book.record(l.release)
-	if !ok {
+	if l.server != "" {
+		d.writeAway(ctx, l)
 		return
 	}
-	o := release.Observed{Namespace: r.Namespace, Spec: r.Spec, Sinks: []release.Sink{{Name: l.sink, Pages: d.settings().Sinks[l.sink]}}}
-	sent := false
-	for _, a := range release.Pending(r.State, o) {
-		if !a.Tells() {
-			continue
-		}
+	if r, ok := d.book.record(l.release); ok && d.writeRelease(ctx, l, r) {
+		d.policies.Add(Key{r.Namespace, r.Spec.Policy})
+	}
+}
+
+// writeRelease tells whether anything was delivered. The first failure stops it, so that an incident
+// is never resolved before it was opened.
+func (d *Daemon) writeRelease(ctx context.Context, l letter, r Record) (sent bool) {
+	for _, a := range tells(r, []release.Sink{{Name: l.sink, Pages: d.settings().Sinks[l.sink]}}) {
 		if d.book.delivered(r.Name(), a) {
 			continue
 		}
 		a.Ref = d.book.ref(r.Name(), a)
-		if !d.send(ctx, l, Message{Sink: l.sink, Action: a, Record: r}, func(o release.Outcome) { d.book.deliver(r.Name(), o) }) {
+		done := func(o release.Outcome) {
+			o.Action = a
+			d.book.deliver(r.Name(), o)
+		}
+		if d.others(r, a) {
+			done(release.Outcome{Result: release.Performed, At: now()})
+		} else if !d.send(ctx, l, Message{Sink: l.sink, Action: addressed(a), Record: r}, done) {
 			break
 		}
 		sent = true
 	}
-	if sent {
-		d.policies.Add(Key{r.Namespace, r.Spec.Policy})
+	return sent
+}
+
+// fleetKey is the dedup key of the one incident that speaks of the whole fleet.
+const fleetKey = "fleet/" + string(release.CodeFleetWithheld)
+
+// addressed gives an action the key that the sink knows its incident by. The breaker is one incident,
+// whichever releases it withholds.
+func addressed(a release.Action) release.Action {
+	if a.Incident.Code == release.CodeFleetWithheld {
+		a.Key = fleetKey
 	}
+	return a
+}
+
+// others tells whether closing the fleet's incident is left to other releases that are still withheld.
+// This process' own last writes count more than the cache: the last release to be free sees the others
+// as they are.
+func (d *Daemon) others(r Record, a release.Action) bool {
+	if a.Deed != release.ClosePage || a.Incident.Code != release.CodeFleetWithheld {
+		return false
+	}
+	for _, other := range d.Active() {
+		if own, ok := d.book.record(other.Name()); ok {
+			other = own
+		}
+		if other.Name() != r.Name() && other.State.Is(release.ConditionFleetWithheld) {
+			return true
+		}
+	}
+	return false
 }
 
 // send delivers one message, and plans another try where it fails for now. It gives false where
 // nothing further is to be sent yet.
 func (d *Daemon) send(ctx context.Context, l letter, m Message, done func(release.Outcome)) bool {
-	ref, err := d.Send(ctx, m)
+	timed, cancel := context.WithTimeout(ctx, sendFor)
+	defer cancel()
+	ref, err := d.Send(timed, m)
 	if ctx.Err() != nil {
 		return false
 	}
@@ -175,10 +123,11 @@ func (d *Daemon) send(ctx context.Context, l letter, m Message, done func(releas
 		return true
 	}
 	wait, again := d.Retry(m, d.book.try(l), err)
-	log := d.log.With(zap.String("sink", l.sink), zap.String("about", l.release), zap.String("deed", string(m.Action.Deed)), zap.Error(err))
+	log := d.log.With(zap.String("sink", l.sink), zap.String("about", l.about()), zap.String("deed", string(m.Action.Deed)), zap.Error(err))
 	if again && !d.expired(m) {
 		d.meter.Delivered(l.sink, "retried")
 		log.Warn("delivery failed, will be tried again", zap.Duration("in", wait))
+		d.book.restUntil(l, time.Now().Add(wait))
 		d.letters.AddAfter(l, wait)
 		return false
 	}
@@ -190,11 +139,14 @@ func (d *Daemon) send(ctx context.Context, l letter, m Message, done func(releas
 	return true
 }
 
-// expired tells whether a message has been tried for so long that its time is over.
+// expired tells whether a message has been owed for so long that its time is over.
 func (d *Daemon) expired(m Message) bool {
 	expires := d.settings().PageExpires
 	since := m.Action.Incident.Opened
-	if m.Action.Deed == release.TellStory {
+	switch m.Action.Deed {
+	case release.ClosePage:
+		since = m.Action.Incident.Closed
+	case release.TellStory:
 		since = m.Record.State.Ended
 	}
 	return expires > 0 && !since.IsZero() && now().Sub(since) > expires

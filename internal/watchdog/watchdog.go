@@ -137,7 +137,6 @@ type Settings struct {
 type Meter interface {
 	Guarded(tier judge.Tier, blind signal.Cause, forHowLong signal.Duration)
 	Checked(tier judge.Tier, late bool)
-	Phases(active []Record)
 	Advanced(old, next release.State)
 	Delivered(sink, outcome string)
 }

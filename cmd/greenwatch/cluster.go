@@ -1,0 +1,340 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/knowledgebeast/greenwatch/internal/act"
+	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
+	"github.com/knowledgebeast/greenwatch/internal/policy"
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/rollout"
+	gwsignal "github.com/knowledgebeast/greenwatch/internal/signal"
+	"github.com/knowledgebeast/greenwatch/internal/store"
+	"github.com/knowledgebeast/greenwatch/internal/watchdog"
+)
+
+// cluster is the daemon's view of Kubernetes: caches, what it wrote itself last, and live reads.
+type cluster struct {
+	log       *zap.Logger
+	store     *store.Store
+	cache     *store.Cache
+	informers *rollout.Informers
+	actor     *act.Actor
+	caches    rollout.Source
+	live      rollout.Source
+	born      rollout.Born
+	unready   rollout.Unready
+	full      atomic.Bool
+	defaults  func() policy.Defaults
+	invalid   func(p *v1alpha1.WatchPolicy, message string)
+	policies  latest[*v1alpha1.WatchPolicy]
+	releases  latest[*v1alpha1.Release]
+	overlaps  overlaps
+}
+
+// latest remembers what this process wrote last, for as long as the cache is behind it.
+type latest[T versioned] struct {
+	mu      sync.Mutex
+	written map[string]T
+}
+
+type versioned interface {
+	GetNamespace() string
+	GetName() string
+	GetResourceVersion() string
+	comparable
+}
+
+func (l *latest[T]) put(x T) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.written == nil {
+		l.written = map[string]T{}
+	}
+	l.written[x.GetNamespace()+"/"+x.GetName()] = x
+}
+
+// newer gives the newer of what the cache has and what was written; it forgets the latter once the
+// cache has caught up.
+func (l *latest[T]) newer(cached T) T {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := cached.GetNamespace() + "/" + cached.GetName()
+	own, ok := l.written[key]
+	if !ok {
+		return cached
+	}
+	if resourceVersion(own) > resourceVersion(cached) {
+		return own
+	}
+	delete(l.written, key)
+	return cached
+}
+
+func (l *latest[T]) forget(namespace, name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.written, namespace+"/"+name)
+}
+
+// resourceVersion reads one, which Kubernetes has as a growing number.
+func resourceVersion(x interface{ GetResourceVersion() string }) uint64 {
+	n, err := strconv.ParseUint(x.GetResourceVersion(), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// overlaps remembers which policies are refused for an older one, until a policy changes.
+type overlaps struct {
+	mu      sync.Mutex
+	fresh   bool
+	refused map[types.NamespacedName]error
+}
+
+func (o *overlaps) stale() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.fresh = false
+}
+
+func (o *overlaps) of(k types.NamespacedName, list func() ([]*v1alpha1.WatchPolicy, error)) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.fresh {
+		all, _ := list() // what can't be decoded claims nothing, and is said where it is looked at
+		o.refused, o.fresh = policy.Overlaps(all), true
+	}
+	return o.refused[k]
+}
+
+func name(k watchdog.Key) types.NamespacedName {
+	return types.NamespacedName{Namespace: k.Namespace, Name: k.Name}
+}
+
+// policy reads a policy from the cache and parses it.
+func (c *cluster) policy(_ context.Context, k watchdog.Key) (watchdog.Policy, error) {
+	cached, err := c.cache.Policy(name(k))
+	if err != nil {
+		return watchdog.Policy{}, err
+	}
+	if cached == nil {
+		c.policies.forget(k.Namespace, k.Name)
+		c.unready.Forget(name(k))
+		return watchdog.Policy{Key: k, Gone: true}, nil
+	}
+	p := c.policies.newer(cached)
+	p = p.DeepCopy()
+	p.Spec, p.Generation = cached.Spec, cached.Generation
+	out := watchdog.Policy{Key: k, Generation: p.Generation, Ledger: p.Status.Ledger, Handle: p}
+	plan, errs := policy.Parse(p, c.defaults())
+	if err := c.overlaps.of(name(k), c.cache.Policies); err != nil {
+		plan, errs = nil, append(errs, err)
+	}
+	out.Plan = plan
+	for _, err := range errs {
+		out.Problems = append(out.Problems, watchdog.Problem{Reason: string(policy.ReasonOf(err)), Message: err.Error()})
+	}
+	return out, nil
+}
+
+// active gives a policy's active releases.
+func (c *cluster) active(ctx context.Context, k watchdog.Key, live bool) ([]watchdog.Record, error) {
+	if live {
+		found, err := c.store.Active(ctx, k.Namespace, k.Name)
+		if err != nil {
+			return nil, err
+		}
+		return c.retire(ctx, found)
+	}
+	found, err := c.cache.Active(name(k))
+	if err != nil {
+		return nil, err
+	}
+	for i := range found {
+		found[i] = c.releases.newer(found[i])
+	}
+	return records(found), nil
+}
+
+// retire takes the label from releases that are over and settled: the process that ended them died
+// before it could.
+func (c *cluster) retire(ctx context.Context, found []*v1alpha1.Release) ([]watchdog.Record, error) {
+	var out []watchdog.Record
+	for _, r := range found {
+		if r.Status.Phase == "" || r.Status.Active() {
+			out = append(out, recordOf(r))
+			continue
+		}
+		if _, err := c.store.Save(ctx, r, r.Status); err != nil {
+			return nil, conflict(err)
+		}
+		c.releases.forget(r.Namespace, r.Name)
+	}
+	return out, nil
+}
+
+func (c *cluster) all() []watchdog.Record {
+	found, _ := c.cache.All() // what can't be decoded is said where its policy is looked at
+	return records(found)
+}
+
+func records(releases []*v1alpha1.Release) []watchdog.Record {
+	out := make([]watchdog.Record, 0, len(releases))
+	for _, r := range releases {
+		out = append(out, recordOf(r))
+	}
+	return out
+}
+
+func recordOf(r *v1alpha1.Release) watchdog.Record {
+	return watchdog.Record{Namespace: r.Namespace, Spec: r.Spec, State: r.Status, Handle: r}
+}
+
+// observe looks at the slots and the routes; live where something is about to be done.
+func (c *cluster) observe(ctx context.Context, plan *release.Plan, memory []release.RouteMemory, live bool) (watchdog.Sight, error) {
+	src := c.caches
+	if live {
+		src = c.live
+	}
+	s, err := rollout.Observe(ctx, plan, memory, src)
+	if err != nil {
+		return watchdog.Sight{}, err
+	}
+	if len(memory) == 0 {
+		if s.World, err = rollout.Age(ctx, plan, s.World, c.born); err != nil {
+			return watchdog.Sight{}, err
+		}
+	}
+	out := watchdog.Sight{World: s.World, Routes: s.Routes}
+	for _, p := range s.Problems {
+		out.Problems = append(out.Problems, watchdog.Problem{Reason: string(p.Reason), Message: p.Message})
+	}
+	return out, nil
+}
+
+func (c *cluster) tick(k watchdog.Key, w *release.World, now gwsignal.Instant, tick bool) {
+	if tick {
+		c.unready.Tick(name(k), w, now)
+		return
+	}
+	c.unready.Look(name(k), w, now)
+}
+
+func (c *cluster) create(ctx context.Context, r watchdog.Record) (watchdog.Record, error) {
+	made, err := c.store.Create(ctx, r.Namespace, r.Spec)
+	if err != nil {
+		return r, err
+	}
+	return recordOf(made), nil
+}
+
+func (c *cluster) save(ctx context.Context, old, next watchdog.Record) (watchdog.Record, error) {
+	saved, err := c.store.Save(ctx, old.Handle.(*v1alpha1.Release), next.State)
+	if err != nil {
+		return old, conflict(err)
+	}
+	if saved.Status.Active() {
+		c.releases.put(saved)
+	} else {
+		c.releases.forget(saved.Namespace, saved.Name)
+	}
+	return recordOf(saved), nil
+}
+
+// saveLedger writes a policy's status, with its condition Ready.
+func (c *cluster) saveLedger(ctx context.Context, p watchdog.Policy, ledger release.Ledger, problems []watchdog.Problem) error {
+	old := p.Handle.(*v1alpha1.WatchPolicy)
+	next := *old.Status.DeepCopy()
+	next.ObservedGeneration, next.Ledger = p.Generation, ledger
+	errs := make([]error, 0, len(problems))
+	for _, x := range problems {
+		errs = append(errs, policy.Because(policy.Reason(x.Reason), "%s", x.Message))
+	}
+	was := condition(next.Conditions)
+	ready := policy.Ready(now(), p.Generation, was, errs...)
+	next.Conditions = []gwsignal.Condition{ready}
+	saved, err := c.store.SavePolicyStatus(ctx, old, next)
+	if err != nil {
+		return conflict(err)
+	}
+	c.policies.put(saved)
+	if ready.Status == "False" && (was == nil || was.Message != ready.Message) {
+		c.invalid(saved, ready.Reason+": "+ready.Message)
+	}
+	return nil
+}
+
+func condition(all []gwsignal.Condition) *gwsignal.Condition {
+	i := slices.IndexFunc(all, func(c gwsignal.Condition) bool { return c.Type == policy.ConditionReady })
+	if i < 0 {
+		return nil
+	}
+	return &all[i]
+}
+
+func (c *cluster) prune(ctx context.Context, k watchdog.Key, limit int) error {
+	n, err := c.store.Prune(ctx, k.Namespace, k.Name, int32(limit))
+	if n > 0 {
+		c.log.Info("pruned the deployment log", zap.Stringer("policy", k), zap.Int("releases", n))
+	}
+	return err
+}
+
+func (c *cluster) perform(ctx context.Context, namespace string, a release.Action) (release.Result, string) {
+	result, detail := c.actor.Perform(ctx, a)
+	c.log.Info("performed", zap.String("namespace", namespace), zap.String("deed", string(a.Deed)), zap.String("key", a.Key),
+		zap.String("result", string(result)), zap.String("detail", detail))
+	return result, detail
+}
+
+func conflict(err error) error {
+	if store.IsConflict(err) {
+		return errors.Join(watchdog.ErrConflict, err)
+	}
+	return err
+}
+
+// newCluster makes the clients, the caches and the actor. Nothing is asked of the API server yet.
+func newCluster(log *zap.Logger, client kubernetes.Interface, objects dynamic.Interface, held func() error) *cluster {
+	return &cluster{
+		log:   log,
+		store: store.New(store.Config{Objects: objects, Held: held}),
+		actor: act.New(act.Config{Apps: client.AppsV1(), Objects: objects, Held: held}),
+		live:  rollout.Live(client.AppsV1(), objects),
+		born:  rollout.LiveBorn(client.AppsV1()),
+	}
+}
+
+// named gives the policies that name an object of the cluster.
+func (c *cluster) named(o rollout.Object) []watchdog.Key {
+	all, _ := c.cache.Policies() // what can't be decoded names nothing
+	var keys []watchdog.Key
+	for _, p := range all {
+		if p.Namespace == o.Namespace && names(p, o) {
+			keys = append(keys, watchdog.Key{Namespace: p.Namespace, Name: p.Name})
+		}
+	}
+	return keys
+}
+
+func names(p *v1alpha1.WatchPolicy, o rollout.Object) bool {
+	if o.Kind == "VirtualService" {
+		return p.Spec.Traffic.VirtualService == o.Name
+	}
+	return slices.ContainsFunc(p.Spec.Slots, func(s v1alpha1.Slot) bool { return s.Deployment == o.Name })
+}
+
+func now() gwsignal.Instant { return gwsignal.At(time.Now()) }

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+
+	"github.com/knowledgebeast/greenwatch/internal/config"
+	"github.com/knowledgebeast/greenwatch/internal/measure"
+	"github.com/knowledgebeast/greenwatch/internal/meter"
+	"github.com/knowledgebeast/greenwatch/internal/notify"
+	"github.com/knowledgebeast/greenwatch/internal/notify/pagerduty"
+	"github.com/knowledgebeast/greenwatch/internal/notify/slack"
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/report"
+	"github.com/knowledgebeast/greenwatch/internal/rollout"
+	"github.com/knowledgebeast/greenwatch/internal/store"
+	"github.com/knowledgebeast/greenwatch/internal/watchdog"
+)
+
+// newLog makes the log: JSON on standard error, or lines for a person at a terminal.
+func newLog(c config.Log) (*zap.Logger, error) {
+	level, err := zapcore.ParseLevel(c.Level)
+	if err != nil {
+		return nil, fmt.Errorf("log.level: %w", err)
+	}
+	z := zap.NewProductionConfig()
+	z.Level, z.Encoding, z.Sampling = zap.NewAtomicLevelAt(level), c.Format, nil
+	z.EncoderConfig.EncodeTime, z.EncoderConfig.TimeKey = zapcore.RFC3339NanoTimeEncoder, "time"
+	z.DisableStacktrace, z.DisableCaller = true, true
+	if c.Format == "json" {
+		klog.SetSlogLogger(slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{ReplaceAttr: likeZap})))
+	}
+	return z.Build()
+}
+
+// likeZap writes the levels of client-go's own log as zap does.
+func likeZap(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.LevelKey {
+		a.Value = slog.StringValue(strings.ToLower(a.Value.String()))
+	}
+	return a
+}
+
+// clients are the ways to the API server.
+type clients struct {
+	kube    kubernetes.Interface
+	objects dynamic.Interface
+}
+
+// connect makes the clients; nothing is asked yet. Without a kubeconfig it is the pod's own account.
+func connect(kubeconfig string, k config.Kubernetes, m *meter.Meter) (clients, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = kubeconfig
+	c, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
+	if err != nil {
+		return clients{}, err
+	}
+	c.QPS, c.Burst, c.UserAgent = float32(k.QPS), k.Burst, "greenwatch/"+version()
+	c.Wrap(func(next http.RoundTripper) http.RoundTripper { return m.CountAPI(next) })
+	kube, err := kubernetes.NewForConfig(c)
+	if err != nil {
+		return clients{}, err
+	}
+	objects, err := dynamic.NewForConfig(rest.CopyConfig(c))
+	return clients{kube: kube, objects: objects}, err
+}
+
+// newSinks makes the notifiers of the daemon's file.
+func newSinks(all []config.Notifier) (sinks, error) {
+	out := sinks{}
+	var errs []error
+	for i, n := range all {
+		s, err := newSink(n)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("notifiers[%d] (%s): %w", i, n.Name, err))
+		}
+		out[n.Name] = s
+	}
+	return out, errors.Join(errs...)
+}
+
+func newSink(n config.Notifier) (sink, error) {
+	if p := n.PagerDuty; p != nil {
+		key, err := secret(p.RoutingKeyFile)
+		if err != nil {
+			return sink{}, err
+		}
+		c, err := pagerduty.New(pagerduty.Config{RoutingKey: key, BaseURL: p.URL})
+		if err != nil {
+			return sink{}, err
+		}
+		return sink{page: c.Page}, nil
+	}
+	token, err := secret(n.Slack.TokenFile)
+	if err != nil {
+		return sink{}, err
+	}
+	c, err := slack.New(slack.Config{Token: token, Channel: n.Slack.Channel, BaseURL: n.Slack.URL})
+	if err != nil {
+		return sink{}, err
+	}
+	return sink{tell: c.Tell}, nil
+}
+
+func secret(path string) (notify.Secret, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return notify.Secret{}, fmt.Errorf("read the secret: %w", err)
+	}
+	s := notify.NewSecret(string(b))
+	if s.Empty() {
+		return s, fmt.Errorf("read the secret: %s is empty", path)
+	}
+	return s, nil
+}
+
+// newServers makes the clients of the Prometheus servers of the daemon's file.
+func newServers(all []config.Prometheus, m *meter.Meter) (servers, error) {
+	out := servers{clients: map[string]*measure.Client{}, meter: m}
+	var errs []error
+	for i, p := range all {
+		c, err := measure.New(measure.Options{URL: p.URL, Timeout: p.Timeout, Concurrency: p.Concurrency, Transport: bearer(p.BearerTokenFile)})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("prometheus[%d] (%s): %w", i, p.Name, err))
+			continue
+		}
+		out.clients[p.Name] = c
+	}
+	return out, errors.Join(errs...)
+}
+
+// bearer adds the token in a file to each request; the file is read each time, since tokens rotate.
+func bearer(path string) http.RoundTripper {
+	if path == "" {
+		return nil
+	}
+	return withToken(path)
+}
+
+type withToken string
+
+// RoundTrip implements http.RoundTripper.
+func (w withToken) RoundTrip(r *http.Request) (*http.Response, error) {
+	token, err := secret(string(w))
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+token.Reveal())
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// watch makes the caches; run fills and keeps them.
+func (c *cluster) watch(with clients, namespaces []string, wake func(watchdog.Key)) (err error) {
+	failed := func(err error) { c.log.Warn("a watch was lost; it is tried again", zap.Error(err)) }
+	c.cache, err = store.NewCache(store.CacheConfig{Objects: with.objects, Namespaces: namespaces, Failed: failed,
+		Changed: func(n types.NamespacedName) {
+			c.overlaps.stale()
+			wake(watchdog.Key{Namespace: n.Namespace, Name: n.Name})
+		}})
+	if err != nil {
+		return err
+	}
+	c.informers, err = rollout.NewInformers(rollout.Config{Client: with.kube, Objects: with.objects, Namespaces: namespaces, Failed: failed,
+		Changed: func(o rollout.Object) {
+			for _, k := range c.named(o) {
+				wake(k)
+			}
+		}})
+	if err != nil {
+		return err
+	}
+	c.caches = c.informers.Source()
+	return nil
+}
+
+func (c *cluster) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { c.cache.Run(ctx); return nil })
+	g.Go(func() error { c.informers.Run(ctx); return nil })
+	g.Go(func() error {
+		if err := c.synced(ctx); err != nil {
+			return err
+		}
+		c.full.Store(true)
+		return nil
+	})
+	return g.Wait()
+}
+
+func (c *cluster) synced(ctx context.Context) error {
+	return errors.Join(c.cache.Sync(ctx), c.informers.Sync(ctx))
+}
+
+// ready tells whether the caches are full: a standby is ready, too.
+func (c *cluster) ready(context.Context) error {
+	if !c.full.Load() {
+		return errors.New("the caches are not filled yet")
+	}
+	return nil
+}
+
+// keys are all policies, and those that are gone but still have active releases.
+func (c *cluster) keys() []watchdog.Key {
+	found := map[watchdog.Key]bool{}
+	policies, _ := c.cache.Policies() // what can't be decoded is said where it is looked at
+	for _, p := range policies {
+		found[watchdog.Key{Namespace: p.Namespace, Name: p.Name}] = true
+	}
+	for _, r := range c.all() {
+		found[watchdog.Key{Namespace: r.Namespace, Name: r.Spec.Policy}] = true
+	}
+	out := make([]watchdog.Key, 0, len(found))
+	for k := range found {
+		out = append(out, k)
+	}
+	return out
+}
+
+func (c *cluster) phases() []release.Phase {
+	var out []release.Phase
+	for _, r := range c.all() {
+		out = append(out, r.State.Phase)
+	}
+	return out
+}
+
+func (c *cluster) reports() []report.Release {
+	var out []report.Release
+	for _, r := range c.all() {
+		out = append(out, report.Of(r.Namespace, r.Spec, r.State))
+	}
+	return out
+}
+
+func version() string {
+	if b, ok := debug.ReadBuildInfo(); ok {
+		return b.Main.Version
+	}
+	return "unknown"
+}
+
+func revision() string {
+	b, _ := debug.ReadBuildInfo()
+	if b == nil {
+		return ""
+	}
+	for _, s := range b.Settings {
+		if s.Key == "vcs.revision" {
+			return strings.TrimSpace(s.Value)
+		}
+	}
+	return ""
+}

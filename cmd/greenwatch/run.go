@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/knowledgebeast/greenwatch/internal/cli"
+	"github.com/knowledgebeast/greenwatch/internal/config"
+	"github.com/knowledgebeast/greenwatch/internal/meter"
+	"github.com/knowledgebeast/greenwatch/internal/policy"
+	"github.com/knowledgebeast/greenwatch/internal/report"
+	"github.com/knowledgebeast/greenwatch/internal/watchdog"
+	"github.com/knowledgebeast/greenwatch/internal/web"
+)
+
+// runDaemon is the wiring of greenwatch run, from the file to the last goroutine.
+func runDaemon(ctx context.Context, o cli.RunOptions) error {
+	cfg, err := config.Load(o.Config)
+	if err != nil {
+		return cli.Mistaken(err)
+	}
+	log, err := newLog(cfg.Log)
+	if err != nil {
+		return cli.Mistaken(err)
+	}
+	defer log.Sync() //nolint:errcheck // nothing is left to say it to
+
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	var dog atomic.Pointer[watchdog.Daemon]
+	meter := meter.New(meter.Options{Registerer: registry, Version: version(), Revision: revision(), GuardAge: guardAge(&dog)})
+	clients, err := connect(o.Kubeconfig, cfg.Kubernetes, meter)
+	if err != nil {
+		return fmt.Errorf("connect to Kubernetes: %w", err)
+	}
+	current := &file{path: o.Config, log: log, meter: meter}
+	current.take(cfg)
+
+	var held lease
+	c := newCluster(log, clients.kube, clients.objects, held.held)
+	c.defaults = func() policy.Defaults { return current.now().Defaults }
+	speak, hush, err := newSpeaker(log, clients.kube)
+	if err != nil {
+		return fmt.Errorf("prepare events: %w", err)
+	}
+	defer hush()
+	c.invalid = speak.invalid
+	sinks, err := newSinks(cfg.Notifiers)
+	if err != nil {
+		return cli.Mistaken(err)
+	}
+	seen, err := newServers(cfg.Prometheus, meter)
+	if err != nil {
+		return cli.Mistaken(err)
+	}
+	newDog := func() *watchdog.Daemon {
+		return watchdog.New(watchdog.Options{Edges: edges(c, seen, sinks, speak), Settings: current.settings, Meter: meter, Log: log})
+	}
+	wake := func(k watchdog.Key) {
+		if d := dog.Load(); d != nil {
+			d.Wake(k)
+		}
+	}
+	if err := c.watch(clients, cfg.Namespaces, wake); err != nil {
+		return fmt.Errorf("prepare the caches: %w", err)
+	}
+
+	listener, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for metrics and health: %w", err)
+	}
+	pages := web.New(web.Options{Gatherer: registry, Ready: c.ready, Releases: func(context.Context) ([]report.Release, error) { return c.reports(), nil }})
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return serve(ctx, listener, pages) })
+	g.Go(func() error { return c.run(ctx) })
+	g.Go(func() error { return current.follow(ctx) })
+	g.Go(func() error { return every(ctx, 5*time.Second, func() { meter.Phases(c.phases()) }) })
+	g.Go(func() error { return sayIfAway(ctx, log, seen) })
+	g.Go(func() error {
+		return leading(ctx, clients, &held, cfg.LeaderElection, func(ctx context.Context) error {
+			log.Info("leading", zap.String("lease", cfg.LeaderElection.Name))
+			meter.Leads(true)
+			defer meter.Leads(false)
+			if err := c.synced(ctx); err != nil {
+				return err
+			}
+			d := newDog()
+			dog.Store(d)
+			for _, k := range c.keys() {
+				d.Wake(k)
+			}
+			return d.Run(ctx)
+		})
+	})
+	log.Info("greenwatch runs", zap.String("version", version()), zap.String("listen", listener.Addr().String()), zap.String("mode", string(cfg.Mode)))
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		log.Error("ending", zap.Error(err))
+		return err
+	}
+	log.Info("ended")
+	return nil
+}
+
+// edges are the daemon's ways to the world.
+func edges(c *cluster, s servers, to sinks, speak speaker) watchdog.Edges {
+	return watchdog.Edges{
+		Policy: c.policy, Releases: c.active, Active: c.all,
+		Observe: c.observe, Unready: c.tick,
+		Create: c.create, Save: c.save, SaveLedger: c.saveLedger, Prune: c.prune,
+		Perform: c.perform,
+		Read:    s.read, Newest: s.newest,
+		Send: to.send, Retry: retry,
+		Say: speak.said,
+	}
+}
+
+// leading runs work while the lease is held; without an election it is held by definition.
+func leading(ctx context.Context, clients clients, held *lease, e config.LeaderElection, work func(context.Context) error) error {
+	if !e.Enabled {
+		held.alone.Store(true)
+		return work(ctx)
+	}
+	return held.lead(ctx, clients.kube, term{namespace: e.Namespace, name: e.Name, identity: identity(),
+		duration: e.LeaseDuration, deadline: e.RenewDeadline, retries: e.RetryPeriod}, work)
+}
+
+// identity names this process in the lease: the pod, and what tells it from its former self.
+func identity() string {
+	name := os.Getenv("POD_NAME")
+	if name == "" {
+		name, _ = os.Hostname()
+	}
+	return fmt.Sprintf("%s_%d_%d", name, os.Getpid(), time.Now().UnixNano())
+}
+
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		s.Shutdown(ctx) //nolint:errcheck // what is still open then is cut
+	})
+	err := s.Serve(l)
+	if !stop() {
+		<-stopped
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve metrics and health: %w", err)
+}
+
+// every calls f now and then at the given pace until ctx ends.
+func every(ctx context.Context, pace time.Duration, f func()) error {
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for {
+		f()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// sayIfAway says at the start which Prometheus can't be reached: the daemon starts all the same.
+func sayIfAway(ctx context.Context, log *zap.Logger, s servers) error {
+	for name, c := range s.clients {
+		server, err := c.Clock(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				log.Warn("Prometheus can't be reached; what it would tell is unknown until it can", zap.String("prometheus", name), zap.Error(err))
+			}
+			continue
+		}
+		if skew := time.Since(server); skew.Abs() > 30*time.Second {
+			log.Warn("the clocks differ", zap.String("prometheus", name), zap.Duration("ahead", skew))
+		}
+	}
+	return nil
+}
+
+func guardAge(dog *atomic.Pointer[watchdog.Daemon]) func() time.Duration {
+	return func() time.Duration {
+		if d := dog.Load(); d != nil {
+			return d.GuardAge(time.Now())
+		}
+		return 0
+	}
+}

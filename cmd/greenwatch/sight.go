@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/knowledgebeast/greenwatch/internal/measure"
+	"github.com/knowledgebeast/greenwatch/internal/meter"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+	"github.com/knowledgebeast/greenwatch/internal/watchdog"
+)
+
+// servers are the Prometheus servers of the daemon's file, by name.
+type servers struct {
+	clients map[string]*measure.Client
+	meter   *meter.Meter // nil in commands that end at once
+}
+
+func (s servers) queried(name string, took time.Duration, cause signal.Cause) {
+	if s.meter != nil {
+		s.meter.Queried(name, took, cause)
+	}
+}
+
+// read asks a server; one that the file does not name is a broken query, not one that is away.
+func (s servers) read(ctx context.Context, name string, asks []signal.Ask, span watchdog.Span) []signal.Reading {
+	c, ok := s.clients[name]
+	if !ok {
+		out := make([]signal.Reading, len(asks))
+		for i, a := range asks {
+			out[i] = signal.Reading{Signal: a.Signal, Cause: signal.QueryError, Detail: "the daemon's file names no Prometheus " + name}
+		}
+		return out
+	}
+	begun := time.Now()
+	readings := c.Read(ctx, asks, measure.Range{From: span.From, To: span.To, Bin: span.Bin})
+	for _, r := range readings {
+		s.queried(name, time.Since(begun), r.Cause)
+	}
+	return readings
+}
+
+func (s servers) newest(ctx context.Context, name string, asks []signal.Ask, now signal.Instant) watchdog.Freshness {
+	c, ok := s.clients[name]
+	if !ok {
+		return watchdog.Freshness{Cause: signal.QueryError, Detail: "the daemon's file names no Prometheus " + name}
+	}
+	begun := time.Now()
+	f := c.Newest(ctx, asks, now)
+	s.queried(name, time.Since(begun), f.Cause)
+	return watchdog.Freshness(f)
+}

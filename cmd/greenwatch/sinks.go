@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/knowledgebeast/greenwatch/internal/finding"
+	"github.com/knowledgebeast/greenwatch/internal/notify"
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/report"
+	"github.com/knowledgebeast/greenwatch/internal/watchdog"
+)
+
+// sink is one place to tell: a pager or a channel.
+type sink struct {
+	page notify.Pager
+	tell notify.Teller
+}
+
+// sinks are the notifiers of the daemon's file, by name.
+type sinks map[string]sink
+
+// attempt bounds one delivery, all its requests together.
+const attempt = 30 * time.Second
+
+// send words a message and delivers it.
+func (s sinks) send(ctx context.Context, m watchdog.Message) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, attempt)
+	defer cancel()
+	to, ok := s[m.Sink]
+	switch {
+	case ok && m.Action.Deed == release.TellStory && to.tell != nil:
+		r, err := to.tell(ctx, story(m))
+		return r.Ref, err
+	case ok && m.Action.Deed != release.TellStory && to.page != nil:
+		r, err := to.page(ctx, page(m))
+		return r.Ref, err
+	}
+	return "", notify.Permanent("the daemon's file names no notifier %q for this kind of message", m.Sink)
+}
+
+func story(m watchdog.Message) notify.Story {
+	r := m.Record
+	text, blocks := report.Slack(report.Of(r.Namespace, r.Spec, r.State))
+	return notify.Story{Key: r.Name(), Ref: m.Action.Ref, Text: text, Blocks: blocks}
+}
+
+func page(m watchdog.Message) notify.Page {
+	in, r := m.Action.Incident, m.Record
+	summary, details := finding.Words(r.Namespace, in, r.Spec, r.State)
+	p := notify.Page{DedupKey: m.Action.Key, Action: notify.Trigger, Severity: notify.Severity(in.Severity), Summary: summary,
+		Source: "greenwatch", Component: r.Spec.Policy, Group: r.Namespace, Class: string(in.Code), At: in.Opened.Time(), Details: details}
+	if r.Spec.Policy != "" {
+		p.Source = r.Name()
+	}
+	if m.Action.Deed == release.ClosePage {
+		p.Action = notify.Resolve
+	}
+	return p
+}
+
+// retry says when to try again, and whether that can help.
+func retry(m watchdog.Message, attempt int, err error) (time.Duration, bool) {
+	seed := fmt.Sprintf("%s %s", m.Sink, m.Action.Key)
+	return notify.Backoff{}.Wait(seed, attempt, err), notify.Retryable(err)
+}

@@ -1,0 +1,128 @@
+package v1alpha1
+
+// MetricName is the name of a metric.
+//
+// +kubebuilder:validation:MaxLength=256
+// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z_:][a-zA-Z0-9_:]*$')",message="not a metric's name; write the bare name, and labels in match"
+type MetricName string
+
+// Selector is a list of PromQL label matchers without the braces. It may hold the placeholders
+// ${slot}, ${namespace}, ${deployment} and ${version}.
+//
+// +kubebuilder:validation:MaxLength=1024
+// +kubebuilder:validation:XValidation:rule=`!self.replace("${slot}", "").replace("${namespace}", "").replace("${deployment}", "").replace("${version}", "").contains("${")`,message="unknown placeholder; write ${slot}, ${namespace}, ${deployment} or ${version}"
+type Selector string
+
+// Expression is a PromQL expression. It may hold the same placeholders as a Selector.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=4096
+// +kubebuilder:validation:XValidation:rule=`!self.replace("${slot}", "").replace("${namespace}", "").replace("${deployment}", "").replace("${version}", "").contains("${")`,message="unknown placeholder; write ${slot}, ${namespace}, ${deployment} or ${version}"
+type Expression string
+
+// Unit is what a signal's values are in.
+//
+// +kubebuilder:validation:Enum=seconds
+type Unit string
+
+// Seconds is the only unit that is named: its bounds are durations.
+const Seconds Unit = "seconds"
+
+// Fact is something that Kubernetes says of a slot.
+//
+// +kubebuilder:validation:Enum=Available
+type Fact string
+
+// Available is whether the slot serves.
+const Available Fact = "Available"
+
+// Signal is a named measurement of a slot, of exactly one kind, and its cells in the matrix. A
+// signal without cells is recorded only.
+//
+// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.query), has(self.kubernetes)].exists(k, k)",message="the signal has no kind; write one of ratio, quantile, query or kubernetes"
+// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.query), has(self.kubernetes)].filter(k, k).size() <= 1",message="the signal has more than one kind; write one of ratio, quantile, query or kubernetes, and a signal of its own for each other"
+// +kubebuilder:validation:XValidation:rule="!has(self.unit) || has(self.quantile) || has(self.query)",message="unit is for quantile and query; leave it out (a ratio's bounds are percentages, such as 5%)"
+// +kubebuilder:validation:XValidation:rule="!has(self.ratio) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')))",message="a ratio's bound is a percentage; write it from 0% to 100%, such as above: 5%"
+// +kubebuilder:validation:XValidation:rule="!(has(self.unit) && (has(self.quantile) || has(self.query))) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')))",message="a bound in seconds is a duration; write it with its unit, such as above: 200ms"
+// +kubebuilder:validation:XValidation:rule="has(self.unit) || !(has(self.quantile) || has(self.query)) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')))",message="the bound of a signal without a unit is a bare number; write it such as above: \"100\", or give the signal unit: seconds"
+// +kubebuilder:validation:XValidation:rule="!has(self.kubernetes) || ((!has(self.canary) || !has(self.canary.above) || false) && (!has(self.canary) || !has(self.canary.below) || false) && (!has(self.rollback) || !has(self.rollback.above) || false) && (!has(self.rollback) || !has(self.rollback.below) || false) && (!has(self.consider) || !has(self.consider.above) || false) && (!has(self.consider) || !has(self.consider.below) || false) && (!has(self.investigate) || !has(self.investigate.above) || false) && (!has(self.investigate) || !has(self.investigate.below) || false))",message="a kubernetes signal has no value to compare; write unavailable: true instead of above or below"
+// +kubebuilder:validation:XValidation:rule="has(self.kubernetes) || ((!has(self.canary) || !has(self.canary.unavailable) || !self.canary.unavailable) && (!has(self.rollback) || !has(self.rollback.unavailable) || !self.rollback.unavailable) && (!has(self.consider) || !has(self.consider.unavailable) || !self.consider.unavailable) && (!has(self.investigate) || !has(self.investigate.unavailable) || !self.investigate.unavailable))",message="unavailable is for a kubernetes signal; write above or below, or kubernetes: Available"
+type Signal struct {
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="not a signal's name; write lower-case letters, digits and dashes, such as error-rate"
+	Name string `json:"name"`
+
+	// Required makes a check blind when the signal is unknown. Default: true for the first ratio and
+	// for a kubernetes signal, else false.
+	Required *bool `json:"required,omitempty"`
+
+	// Unit is for a quantile or a query: seconds makes its bounds durations. Without it they are
+	// bare numbers.
+	// +optional
+	Unit Unit `json:"unit,omitempty"`
+
+	// Ratio is a part of all events.
+	Ratio *Ratio `json:"ratio,omitempty"`
+	// Quantile is a quantile of a histogram, classic or native.
+	Quantile *Quantile `json:"quantile,omitempty"`
+	// Query is any PromQL that yields one number.
+	// +optional
+	Query Expression `json:"query,omitempty"`
+	// Kubernetes is a fact of the cluster.
+	// +optional
+	Kubernetes Fact `json:"kubernetes,omitempty"`
+
+	// Canary is a consider cell that applies only while the traffic is split.
+	Canary *Cell `json:"canary,omitempty"`
+	// Rollback is the cell that moves the traffic back.
+	Rollback *Cell `json:"rollback,omitempty"`
+	// Consider is the cell that asks people.
+	Consider *Cell `json:"consider,omitempty"`
+	// Investigate is the cell that makes a note.
+	Investigate *Cell `json:"investigate,omitempty"`
+}
+
+// Ratio is the share of the events that match Part among all that match Match.
+type Ratio struct {
+	// Metric is a counter.
+	Metric MetricName `json:"metric"`
+	// +optional
+	Match Selector `json:"match,omitempty"`
+	// Part selects, within Match, the events that count against the slot.
+	// +kubebuilder:validation:MinLength=1
+	Part Selector `json:"part"`
+}
+
+// Quantile is a quantile of a histogram's values.
+type Quantile struct {
+	// Metric is the histogram's base name, without _bucket.
+	// +kubebuilder:validation:XValidation:rule="!self.endsWith('_bucket')",message="metric is the histogram's base name; leave _bucket out"
+	Metric MetricName `json:"metric"`
+	// +optional
+	Match Selector `json:"match,omitempty"`
+	// Q is the quantile, between 0 and 1.
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:XValidation:rule="self.matches('^0[.][0-9]+$') && self.matches('[1-9]')",message="not a quantile between 0 and 1; write it such as \"0.99\""
+	Q string `json:"q"`
+}
+
+// Cell is a bound and how long it must last.
+//
+// +kubebuilder:validation:XValidation:rule="[has(self.above), has(self.below), has(self.unavailable) && self.unavailable].filter(b, b).size() == 1",message="a cell has exactly one bound; write one of above, below or unavailable: true"
+// +kubebuilder:validation:XValidation:rule="!(has(self.unavailable) && self.unavailable && has(self.__for__))",message="for does not apply to unavailable; write timing.unavailableFor instead"
+type Cell struct {
+	// Above and Below are in the unit of the signal's kind: a percentage for a ratio ("5%"), a
+	// duration where the unit is seconds ("200ms"), else a bare number ("100").
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Above string `json:"above,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Below string `json:"below,omitempty"`
+	// Unavailable asks whether the slot serves nothing.
+	// +optional
+	Unavailable bool `json:"unavailable,omitempty"`
+	// For is how long the bound must last: by default, and at least, three bins.
+	// +optional
+	For Duration `json:"for,omitempty"`
+}

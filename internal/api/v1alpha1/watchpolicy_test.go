@@ -1,0 +1,225 @@
+package v1alpha1_test
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// edit replaces text of the good policy; each of old must be found in it.
+type edit []string
+
+func edited(t *testing.T, e edit) []byte {
+	t.Helper()
+	text, err := os.ReadFile("testdata/watchpolicy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(e); i += 2 {
+		if !bytes.Contains(text, []byte(e[i])) {
+			t.Fatalf("the good policy does not contain %q", e[i])
+		}
+		text = bytes.ReplaceAll(text, []byte(e[i]), []byte(e[i+1]))
+	}
+	return text
+}
+
+// create asks the real API server to create the policy, as kubectl does, but for keeping it.
+func (s server) create(t *testing.T, text []byte) error {
+	t.Helper()
+	j, err := yaml.YAMLToJSON(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Post().Namespace(s.Namespace).Resource("watchpolicies").
+		Param("dryRun", metav1.DryRunAll).Param("fieldValidation", metav1.FieldValidationStrict).
+		SetHeader("Content-Type", "application/json").Body(j).Do(t.Context()).Error()
+}
+
+const (
+	errorRate = `ratio: {metric: http_requests_total, match: 'deployment="${slot}"', part: 'status=~"5.."'}`
+	queue     = `query: 'max(shop_queue_depth{deployment="${slot}"})'`
+	blue      = `    - {name: blue,  deployment: shop-blue,  destination: {host: shop-blue}}`
+	green     = `    - {name: green, deployment: shop-green, destination: {host: shop-green}}`
+	windows   = `      - {name: active,   until: 1h,   every: 5m}
+      - {name: enhanced, until: 24h,  every: 30m}
+      - {name: standard, until: 168h, every: 24h}`
+)
+
+func TestAPIServerRefuses(t *testing.T) {
+	s := newServer(t)
+	for name, c := range map[string]struct {
+		edit edit
+		want []string
+	}{
+		"one slot":         {edit{green, ""}, []string{"spec.slots", "exactly two slots; write two entries"}},
+		"three slots":      {edit{green, green + "\n    - {name: red, deployment: r, destination: {host: r}}"}, []string{"spec.slots", "exactly two slots"}},
+		"no slots":         {edit{"  slots:\n" + blue + "\n" + green, "  slots: []"}, []string{"spec.slots", "exactly two slots"}},
+		"same slot name":   {edit{"name: green,", "name: blue,"}, []string{"spec.slots", "name them apart, such as blue and green"}},
+		"same Deployment":  {edit{"deployment: shop-green", "deployment: shop-blue"}, []string{"both slots name the same Deployment"}},
+		"same destination": {edit{"{host: shop-green}", "{host: shop-blue}"}, []string{"both slots have the same destination", "its own subset"}},
+		"same subset":      {edit{"{host: shop-green}", "{host: shop, subset: a}", "{host: shop-blue}", "{host: shop, subset: a}"}, []string{"both slots have the same destination"}},
+		"bad slot name":    {edit{"name: green,", "name: Green,"}, []string{"spec.slots[1].name", "write lower-case letters"}},
+		"no destination":   {edit{", destination: {host: shop-green}", ""}, []string{"spec.slots[1].destination", "Required"}},
+
+		"no traffic":           {edit{"virtualService: shop\n", "\n"}, []string{"spec.traffic.virtualService", "Required"}},
+		"metric with a filter": {edit{"requests: {metric: http_requests_total,", "requests: {metric: 'http_requests_total{a=\"b\"}',"}, []string{"spec.traffic.requests.metric", "write the bare name, and labels in match"}},
+		"unknown placeholder":  {edit{errorRate, strings.Replace(errorRate, "${slot}", "${pod}", 1)}, []string{"spec.signals[0].ratio.match", "unknown placeholder; write ${slot}, ${namespace}, ${deployment} or ${version}"}},
+		"placeholder in part":  {edit{"5..", "${color}"}, []string{"spec.signals[0].ratio.part", "unknown placeholder"}},
+		"placeholder in query": {edit{queue, "query: 'up{a=\"${sloT}\"}'"}, []string{"spec.signals[2].query", "unknown placeholder"}},
+
+		"window ends before it begins": {edit{"until: 24h, ", "until: 30m, "}, []string{"spec.schedule.windows", "ends before it begins; write the windows in order"}},
+		"two windows end together":     {edit{"until: 24h, ", "until: 60m, "}, []string{"ends before it begins"}},
+		"empty window":                 {edit{"until: 1h, ", "until: 0s, "}, []string{"ends before it begins"}},
+		"days":                         {edit{"until: 168h", "until: 7d"}, []string{"spec.schedule.windows[2].until", "days are written in hours: 168h"}},
+		"duration without a unit":      {edit{"settle: 30s", "settle: '30'"}, []string{"spec.timing.settle", "such as 90s, 5m or 24h"}},
+		"negative duration":            {edit{"guardEvery: 15s", "guardEvery: -15s"}, []string{"spec.schedule.guardEvery", "not a duration"}},
+		"empty duration":               {edit{"bin: 1m", "bin: ''"}, []string{"spec.schedule.bin", "not a duration"}},
+		"two windows of one name":      {edit{"name: enhanced", "name: active"}, []string{"spec.schedule.windows[1]", "Duplicate value"}},
+		"no windows":                   {edit{"windows:\n" + windows, "windows: []"}, []string{"spec.schedule.windows", "at least 1"}},
+
+		"two signals of one name":  {edit{"name: queue-depth", "name: error-rate"}, []string{"spec.signals", "two signals have the same name"}},
+		"two kinds":                {edit{"kubernetes: Available", "kubernetes: Available, query: up"}, []string{"spec.signals[3]", "more than one kind; write one of ratio, quantile, query or kubernetes"}},
+		"no kind":                  {edit{errorRate, ""}, []string{"spec.signals[0]", "has no kind"}},
+		"seconds for a ratio":      {edit{`"5%"`, "1s"}, []string{"spec.signals[0]", `percentage; write it from 0% to 100%`}},
+		"number for a ratio":       {edit{`"1%"`, `"0.01"`}, []string{"spec.signals[0]", "percentage"}},
+		"more than everything":     {edit{`"5%"`, "101%"}, []string{"spec.signals[0]", "percentage"}},
+		"percentage for seconds":   {edit{"above: 1s", "above: 1%"}, []string{"spec.signals[1]", "write it with its unit, such as above: 200ms"}},
+		"number for seconds":       {edit{"above: 1s", "above: '1'"}, []string{"spec.signals[1]", "write it with its unit"}},
+		"seconds without the unit": {edit{"      unit: seconds\n", ""}, []string{"spec.signals[1]", "bare number", "unit: seconds"}},
+		"percentage for a query":   {edit{queue, queue + ", consider: {above: 5%}"}, []string{"spec.signals[2]", "bare number"}},
+		"unit for a ratio":         {edit{"required: true", "unit: seconds"}, []string{"spec.signals[0]", "unit is for quantile and query"}},
+		"unknown unit":             {edit{"unit: seconds", "unit: bytes"}, []string{"spec.signals[1].unit", `supported values: "seconds"`}},
+		"bound for kubernetes":     {edit{"{unavailable: true}", "{above: '1'}"}, []string{"spec.signals[3]", "write unavailable: true instead"}},
+		"unavailable for a ratio":  {edit{`{above: "0.1%"}`, "{unavailable: true}"}, []string{"spec.signals[0]", "unavailable is for a kubernetes signal"}},
+		"no bound":                 {edit{`{above: "0.1%"}`, "{for: 5m}"}, []string{"spec.signals[0].investigate", "exactly one bound; write one of above, below or unavailable: true"}},
+		"empty bound":              {edit{`{above: "0.1%"}`, "{above: ''}"}, []string{"spec.signals[0]", "percentage"}},
+		"two bounds":               {edit{`{above: "0.1%"}`, "{above: 1%, below: 2%}"}, []string{"spec.signals[0].investigate", "exactly one bound"}},
+		"unavailable: false":       {edit{"{unavailable: true}", "{unavailable: false}"}, []string{"spec.signals[3].rollback", "exactly one bound"}},
+		"for with unavailable":     {edit{"{unavailable: true}", "{unavailable: true, for: 5m}"}, []string{"spec.signals[3].rollback", "write timing.unavailableFor instead"}},
+		"quantile in percent":      {edit{`q: "0.99"`, `q: "99"`}, []string{"spec.signals[1].quantile.q", `write it such as "0.99"`}},
+		"quantile of 0":            {edit{`q: "0.99"`, `q: "0.0"`}, []string{"spec.signals[1].quantile.q", "between 0 and 1"}},
+		"a histogram's buckets":    {edit{"shop_query_duration_seconds", "shop_query_duration_seconds_bucket"}, []string{"spec.signals[1].quantile.metric", "leave _bucket out"}},
+		"ratio without a part":     {edit{`, part: 'status=~"5.."'`, ""}, []string{"spec.signals[0].ratio.part", "Required"}},
+
+		"unknown mode":      {edit{"mode: Enforce", "mode: enforce"}, []string{"spec.mode", `supported values: "Observe", "Enforce"`}},
+		"undeclared field":  {edit{"historyLimit: 50", "historyLimit: 50\n  baseline: {window: 1h}"}, []string{`unknown field "spec.baseline"`}},
+		"undeclared kind":   {edit{queue, "alert: {name: DataCorruptionDetected}"}, []string{`unknown field "spec.signals[2].alert"`}},
+		"no history at all": {edit{"historyLimit: 50", "historyLimit: 0"}, []string{"spec.historyLimit", "greater than or equal to 1"}},
+		"a name too long":   {edit{"metadata: {name: shop}", "metadata: {name: " + strings.Repeat("s", 64) + "}"}, []string{"longer than 63 characters"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := s.create(t, edited(t, c.edit))
+			if err == nil {
+				t.Fatal("was accepted")
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("want a message with %q, got:\n%v", want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestAPIServerAccepts(t *testing.T) {
+	s := newServer(t)
+	for name, e := range map[string]edit{
+		"all fields":                {},
+		"subsets of one host":       {"{host: shop-green}", "{host: shop, subset: green}", "{host: shop-blue}", "{host: shop, subset: blue}"},
+		"subset beside none":        {"{host: shop-green}", "{host: shop-blue, subset: green}"},
+		"all placeholders":          {queue, `query: 'up{a="${slot}",b="${namespace}",c="${deployment}",d="${version}"}'`},
+		"a dollar in a pattern":     {`5..`, `5..$`},
+		"seconds for a query":       {queue, queue + ", unit: seconds, consider: {above: 1m30s}"},
+		"numbers for a query":       {queue, queue + ", consider: {above: '1e3'}, investigate: {below: '-0.5'}"},
+		"number for a quantile":     {"      unit: seconds\n", "", "120ms", "'120'", "above: 1s", "above: '1.5e3'"},
+		"parts of a second":         {"guardEvery: 15s", "guardEvery: 0.5s", "settle: 30s", "settle: 100ms"},
+		"as Go writes durations":    {"until: 1h, ", "until: 1h0m0s, ", "automaticFor: 24h", "automaticFor: 1h2m3.5s"},
+		"0 % and 100 %":             {`"5%"`, "100%", `"0.1%"`, "0%"},
+		"tell nobody":               {"[oncall, deployments]", "[]"},
+		"no mode, schedule, timing": {"mode: Enforce", "", "timing:", "rollback:", "{settle: 30s, unavailableFor: 30s, watchStableFor: 5m, episodeClear: 30m, reassertWithin: 2m}", "{}", "  rollback: {automaticFor: 24h, proofWithin: 5m, onCanary: false, keepCandidateFor: 1h, keepStableFor: 24h}\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := s.create(t, edited(t, e)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestAllButTheServiceMayBeLeftOut(t *testing.T) {
+	s := newServer(t)
+	const least = `
+apiVersion: greenwatch.dev/v1alpha1
+kind: WatchPolicy
+metadata: {name: least}
+spec:
+  traffic: {virtualService: shop}
+  slots:
+  - {name: blue, deployment: b, destination: {host: b}}
+  - {name: green, deployment: g, destination: {host: g}}
+`
+	if err := s.create(t, []byte(least)); err != nil {
+		t.Error(err)
+	}
+	err := s.create(t, []byte(least+"  signals: []\n"))
+	if err == nil || !strings.Contains(err.Error(), "spec.signals") {
+		t.Errorf("want no signals at all to be refused, got %v", err)
+	}
+}
+
+func TestShippedExampleIsAccepted(t *testing.T) {
+	s := newServer(t)
+	text, err := os.ReadFile("../../../configs/knowledgebeast.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.create(t, []byte(strings.Replace(string(text), "  namespace: production\n", "", 1))); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWatchPolicyRoundTrip(t *testing.T) {
+	c, ctx := newServer(t), t.Context()
+	var p, got v1alpha1.WatchPolicy
+	if err := yaml.UnmarshalStrict(edited(t, nil), &p); err != nil {
+		t.Fatal(err)
+	}
+	spec := *p.Spec.DeepCopy()
+	if err := c.Post().Namespace(c.Namespace).Resource("watchpolicies").Body(&p).Do(ctx).Into(&got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(spec, got.Spec, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("spec changed on its way (-sent +got):\n%s", diff)
+	}
+	want := v1alpha1.WatchPolicyStatus{
+		ObservedGeneration: 1,
+		Conditions:         []signal.Condition{{Type: "Ready", Status: "True", Reason: "Watching", LastTransitionTime: 1_700_000_000, ObservedGeneration: 1}},
+		Ledger: release.Ledger{
+			LastRelease: 7,
+			Accepted:    []release.AcceptedRevision{{Slot: "blue", Revision: "r1", Release: 6, Ended: release.RolledBack}, {Slot: "green", Revision: "r2"}},
+			Routes:      []release.RouteMemory{{Key: "http", Slots: []string{"blue", "green"}}},
+		},
+	}
+	got.Status = want
+	if err := c.Put().Namespace(c.Namespace).Resource("watchpolicies").Name("shop").SubResource("status").Body(&got).Do(ctx).Error(); err != nil {
+		t.Fatal(err)
+	}
+	var again v1alpha1.WatchPolicy
+	if err := c.Get().Namespace(c.Namespace).Resource("watchpolicies").Name("shop").Do(ctx).Into(&again); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, again.Status); diff != "" {
+		t.Errorf("status changed on its way (-sent +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,191 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/knowledgebeast/greenwatch/internal/policy"
+	"github.com/knowledgebeast/greenwatch/internal/release"
+)
+
+// validator gathers what is wrong with a decoded file.
+type validator struct{ mistakes []Mistake }
+
+func (v *validator) fail(path, format string, args ...any) {
+	v.mistakes = append(v.mistakes, Mistake{Path: path, Text: fmt.Sprintf(format, args...)})
+}
+
+func (v *validator) config(c Config) {
+	v.oneOf("mode", string(c.Mode), string(release.Observe), string(release.Enforce))
+	v.namespaces(c.Namespaces)
+	v.address("listen", c.Listen)
+	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	v.oneOf("log.format", c.Log.Format, "json", "console")
+	v.leaderElection(c.LeaderElection)
+	v.atLeast("kubernetes.qps", c.Kubernetes.QPS, 1)
+	v.atLeast("kubernetes.burst", c.Kubernetes.Burst, c.Kubernetes.QPS)
+	v.servers(c.Prometheus)
+	v.notifiers(c.Notifiers)
+	v.atLeast("breaker.rollbacks", c.Breaker.Rollbacks, 1)
+	v.lasts("breaker.within", c.Breaker.Within, time.Second)
+	v.lasts("pages.expireAfter", c.Pages.ExpireAfter, time.Second)
+	v.lasts("blindFor", c.BlindFor, time.Second)
+	v.defaults(c.Defaults)
+}
+
+func (v *validator) oneOf(path, got string, want ...string) {
+	if !slices.Contains(want, got) {
+		v.fail(path, "%q is not known; write %s or %s", got, strings.Join(want[:len(want)-1], ", "), want[len(want)-1])
+	}
+}
+
+func (v *validator) atLeast(path string, got, least int) {
+	if got < least {
+		v.fail(path, "%d is too few; write at least %d", got, least)
+	}
+}
+
+func (v *validator) lasts(path string, got, least time.Duration) {
+	if got < least {
+		v.fail(path, "%s is too short; write at least %s", got, least)
+	}
+}
+
+var label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+func (v *validator) name(path, s string) {
+	if !label.MatchString(s) {
+		v.fail(path, "%q is no name; write lower-case letters, digits and dashes, at most 63", s)
+	}
+}
+
+// unique is name, and that it is not among those seen before.
+func (v *validator) unique(path, s string, seen map[string]bool) {
+	v.name(path, s)
+	if seen[s] {
+		v.fail(path, "%q stands in the list already", s)
+	}
+	seen[s] = true
+}
+
+func (v *validator) namespaces(names []string) {
+	seen := map[string]bool{}
+	for i, n := range names {
+		v.unique(fmt.Sprintf("namespaces[%d]", i), n, seen)
+	}
+}
+
+func (v *validator) address(path, s string) {
+	_, port, err := net.SplitHostPort(s)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		v.fail(path, "%q is no address; write host and port, such as :8080 or 127.0.0.1:8080", s)
+	}
+}
+
+// leaderElection holds the times to what client-go demands: a retry, with its jitter, must fit into
+// the deadline, and the deadline into the lease.
+func (v *validator) leaderElection(l LeaderElection) {
+	v.name("leaderElection.namespace", l.Namespace)
+	v.name("leaderElection.name", l.Name)
+	v.lasts("leaderElection.retryPeriod", l.RetryPeriod, 100*time.Millisecond)
+	if l.RenewDeadline < l.RetryPeriod*3/2 {
+		v.fail("leaderElection.renewDeadline", "%s leaves no time for a second try after retryPeriod, %s; write at least %s", l.RenewDeadline, l.RetryPeriod, l.RetryPeriod*3/2)
+	}
+	if l.LeaseDuration <= l.RenewDeadline || l.LeaseDuration%time.Second != 0 {
+		v.fail("leaderElection.leaseDuration", "%s must be in whole seconds and longer than renewDeadline, %s", l.LeaseDuration, l.RenewDeadline)
+	}
+}
+
+func (v *validator) servers(servers []Prometheus) {
+	if len(servers) == 0 {
+		v.fail("prometheus", "is empty; name at least one server")
+	}
+	seen := map[string]bool{}
+	for i, p := range servers {
+		path := fmt.Sprintf("prometheus[%d]", i)
+		v.unique(path+".name", p.Name, seen)
+		v.url(path+".url", p.URL)
+		v.lasts(path+".timeout", p.Timeout, 100*time.Millisecond)
+		v.atLeast(path+".concurrency", p.Concurrency, 1)
+	}
+}
+
+func (v *validator) notifiers(notifiers []Notifier) {
+	seen := map[string]bool{}
+	for i, n := range notifiers {
+		path := fmt.Sprintf("notifiers[%d]", i)
+		v.unique(path+".name", n.Name, seen)
+		if (n.PagerDuty == nil) == (n.Slack == nil) {
+			v.fail(path, "needs exactly one kind; write pagerduty or slack")
+			continue
+		}
+		if n.PagerDuty != nil {
+			v.pagerduty(path+".pagerduty", *n.PagerDuty)
+		} else {
+			v.slack(path+".slack", *n.Slack)
+		}
+	}
+}
+
+func (v *validator) pagerduty(path string, p PagerDuty) {
+	v.file(path+".routingKeyFile", p.RoutingKeyFile)
+	if p.URL != "" {
+		v.url(path+".url", p.URL)
+	}
+}
+
+var channelID = regexp.MustCompile(`^[CGD][A-Z0-9]{2,}$`)
+
+func (v *validator) slack(path string, s Slack) {
+	v.file(path+".tokenFile", s.TokenFile)
+	if !channelID.MatchString(s.Channel) {
+		v.fail(path+".channel", "%q is no channel's ID; write what stands at the end of the channel's details, such as C0123456789", s.Channel)
+	}
+	if s.URL != "" {
+		v.url(path+".url", s.URL)
+	}
+}
+
+func (v *validator) file(path, s string) {
+	if s == "" {
+		v.fail(path, "is missing; write the file that the secret is mounted as")
+	}
+}
+
+// url refuses what would hide a secret in the file. The text itself is not repeated then.
+func (v *validator) url(path, s string) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		v.fail(path, "is no URL; write it such as https://prometheus.example.com:9090")
+	case u.User != nil:
+		v.fail(path, "holds a user's name or password; secrets are read from files only")
+	case u.RawQuery != "" || u.Fragment != "":
+		v.fail(path, "ends in a query or fragment; write scheme, host and path only")
+	}
+}
+
+// defaults puts a policy's mistakes where they stand in the file.
+func (v *validator) defaults(d policy.Defaults) {
+	if len(d.Servers) == 0 {
+		return // said already, and each default would be wrong for it
+	}
+	for _, err := range d.Validate() {
+		var e policy.Error
+		if !errors.As(err, &e) {
+			v.fail("defaults", "%v", err)
+			continue
+		}
+		v.fail("defaults"+strings.TrimPrefix(e.Path, "spec"), "%s", e.Text)
+	}
+}

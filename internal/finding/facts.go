@@ -1,0 +1,68 @@
+package finding
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/knowledgebeast/greenwatch/internal/release"
+)
+
+// Facts is all that words may depend on.
+type Facts struct {
+	Namespace string
+	// Spec is empty for what concerns no single release.
+	Spec release.Spec
+	// State is the release now, Before what it was when something was last said.
+	State, Before release.State
+	// Incident is the one spoken of, for those that are one.
+	Incident release.Incident
+	// Check is the one spoken of, for CheckDone.
+	Check release.CheckLine
+}
+
+// Name says a side for people: its version, or else its revision, and its slot.
+func Name(s release.Side) string {
+	const short = 10
+	switch {
+	case s.Version != "":
+		return fmt.Sprintf("%s (%s)", s.Version, s.Slot)
+	case s.Revision != "":
+		return fmt.Sprintf("revision %.*s (%s)", short, s.Revision, s.Slot)
+	}
+	return cmp.Or(s.Slot, "unknown")
+}
+
+// Why is the command that explains a release.
+func Why(namespace string, spec release.Spec) string {
+	return fmt.Sprintf("kubectl greenwatch why %s -n %s", spec.Name(), namespace)
+}
+
+// Subject says what the facts are about: "production/knowledgebeast v2 (green)".
+func (f Facts) Subject() string {
+	if f.Spec.Policy == "" {
+		return "greenwatch"
+	}
+	return fmt.Sprintf("%s/%s %s", f.Namespace, f.Spec.Policy, f.candidate())
+}
+
+// Fill puts the names into an entry's Do.
+func (f Facts) Fill(text string) string {
+	return strings.NewReplacer("{candidate}", f.candidate(), "{stable}", f.stable(),
+		"{release}", f.Spec.Name(), "{policy}", f.Spec.Policy, "{namespace}", f.Namespace).Replace(text)
+}
+
+func (f Facts) candidate() string { return Name(f.Spec.Candidate) }
+func (f Facts) stable() string    { return Name(f.Spec.Stable) }
+
+// because gives clause, followed by the incident's own words.
+func (f Facts) because(clause string) string { return with(clause, f.Incident.Text) }
+
+// with gives clause and, after a colon, more, if there is any.
+func with(clause, more string) string {
+	more = strings.TrimRight(strings.TrimSpace(more), ".")
+	if clause == "" || more == "" {
+		return clause + more
+	}
+	return clause + ": " + more
+}

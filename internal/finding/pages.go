@@ -1,0 +1,130 @@
+package finding
+
+import (
+	"cmp"
+
+	"github.com/knowledgebeast/greenwatch/internal/release"
+)
+
+// pages are what a person is paged for.
+func pages() []Entry {
+	table := []Entry{
+		{
+			Code: release.CodeRollback, Title: "Rolling back", Severity: release.Critical,
+			Text: func(f Facts) string { return f.because("rolling back to " + f.stable()) },
+			Do:   "See that the traffic arrives at {stable}; another page follows if it does not. Then find out what is wrong with {candidate}.",
+		},
+		{
+			Code: release.CodeRollbackStuck, Title: "Rollback stuck", Severity: release.Critical,
+			Text: func(f Facts) string {
+				return f.because("the rollback to " + f.stable() + " can't go on and the traffic stays on " + f.candidate())
+			},
+			Do: "Make {stable} able to serve, or repair {candidate} where it is. The rollback goes on by itself as soon as it can.",
+		},
+		{
+			Code: release.CodeRollbackNotProven, Title: "Rollback not proven", Severity: release.Critical,
+			Text: func(f Facts) string {
+				return f.because("the weights lead to " + f.stable() + ", but requests still arrive at " + f.candidate() + " or can't be counted")
+			},
+			Do: "Look where the requests go: other routes, long-lived connections, a sidecar without the new configuration, or a metric that is missing.",
+		},
+		{
+			Code: release.CodeRollbackLost, Title: "Rollback lost to another writer", Severity: release.Critical,
+			Text: lost,
+			Do:   "Stop the other writer and correct its weights at the source, then move the traffic to {stable}. Nothing more is done automatically for this release.",
+		},
+		{
+			Code: release.CodeRollbackWithheld, Title: "Rollback withheld", Severity: release.Critical,
+			Text: func(f Facts) string {
+				return f.because("the matrix calls for a rollback to " + f.stable() + ", which is withheld")
+			},
+			Do: "Decide: kubectl greenwatch rollback {release} -n {namespace}, or repair {candidate} where it is.",
+		},
+		{
+			Code: release.CodeStableBad, Title: "Stable is bad", Severity: release.Critical,
+			Text: func(f Facts) string { return f.because(f.stable() + " is bad after the rollback") },
+			Do:   "Neither side is well: look for a cause that both share, such as a dependency, a migration or the load. Nothing more is moved automatically.",
+		},
+		{
+			Code: release.CodeConsider, Title: "Consider a rollback", Severity: release.Warning,
+			Text: func(f Facts) string { return f.because("consider a rollback to " + f.stable()) },
+			Do:   "Decide: kubectl greenwatch rollback {release} -n {namespace}, or keep {candidate} and watch. Nothing is moved automatically in this tier.",
+		},
+		{
+			Code: release.CodeBlindLasting, Title: "Blind", Severity: release.Error,
+			Text: func(f Facts) string {
+				return f.because("can't be judged, so it would not be rolled back automatically")
+			},
+			Do: "Bring the signal back (its query, its scrape, its Prometheus), and watch {candidate} by other means until then.",
+		},
+		{
+			Code: release.CodeReadinessLost, Title: "Rollback readiness lost", Severity: release.Warning,
+			Text: func(f Facts) string { return f.because("the traffic can't be moved back to " + f.stable()) },
+			Do:   "Bring {stable} back if a rollback is still to be an option; else be ready to repair {candidate} where it is.",
+		},
+		{
+			Code: release.CodeDecisionRefused, Title: "Decision refused", Severity: release.Warning,
+			Text: itself("a person's decision is refused"),
+			Do:   "Remove the reason and decide again, or decide otherwise.",
+		},
+		{
+			Code: release.CodeFleetWithheld, Title: "All rollbacks withheld", Severity: release.Critical,
+			Text: func(f Facts) string {
+				return f.because("all automatic rollbacks are withheld")
+			},
+			Do: "Look at what the services share: nodes, mesh, network, Prometheus. A person's rollback is obeyed all the same: kubectl greenwatch status -A, then rollback.",
+		},
+		{
+			Code: release.CodePrometheusAway, Title: "Prometheus away", Severity: release.Error,
+			Text: func(f Facts) string {
+				return f.because("Prometheus can't be reached, so nothing that it measures is judged or rolled back automatically")
+			},
+			Do: "Bring Prometheus back, or the network to it. Checks that were missed are judged afterwards, each at its own time.",
+		},
+		{
+			Code: release.CodeCanaryReminder, Title: "Traffic still split", Severity: release.Info,
+			Text: itself("the traffic is still split"),
+			Do:   "Give {candidate} all the traffic, or take it back to {stable}: the schedule of checks begins at 100 %.",
+		},
+	}
+	for i := range table {
+		table[i].Audience = OnCall
+		table[i].news = opened(table[i].Code)
+	}
+	return table
+}
+
+func lost(f Facts) string {
+	if l := f.State.Ladder; l != nil && l.Lost != "" {
+		return "the rollback to " + f.stable() + " was undone by " + l.Lost + ", whose weights stand"
+	}
+	return f.because("the rollback to " + f.stable() + " was undone by another writer")
+}
+
+// itself gives the incident's own words where they say all, and instead where there are none.
+func itself(instead string) func(Facts) string {
+	return func(f Facts) string { return cmp.Or(with("", f.Incident.Text), instead) }
+}
+
+// opened finds the incidents of a code that were opened, or opened again, since before.
+func opened(code release.Code) func(Facts) []Facts {
+	return func(f Facts) []Facts {
+		var found []Facts
+		for _, i := range f.State.Incidents {
+			if i.Code == code && !holds(f.Before.Incidents, i) {
+				f.Incident = i
+				found = append(found, f)
+			}
+		}
+		return found
+	}
+}
+
+func holds(incidents []release.Incident, one release.Incident) bool {
+	for _, i := range incidents {
+		if i.Code == one.Code && i.Episode == one.Episode && i.Opened == one.Opened {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,184 @@
+// Package internal_test holds the rules of the house, as tests.
+package internal_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/knowledgebeast/greenwatch/"
+
+// mayImport is the import table: which packages of ours a package may import, tests aside. Packages
+// under a trailing slash follow the rule of their parent.
+var mayImport = map[string][]string{
+	"internal/signal":       {},
+	"internal/schedule":     {"signal"},
+	"internal/judge":        {"signal"},
+	"internal/release":      {"judge", "schedule", "signal"},
+	"internal/finding":      {"judge", "release", "signal"},
+	"internal/report":       {"finding", "judge", "release", "signal"},
+	"internal/api/v1alpha1": {"release", "signal"},
+	"internal/policy":       {"api/v1alpha1", "judge", "release", "schedule", "signal"},
+	"internal/config":       {"api/v1alpha1", "notify", "policy", "release", "signal"},
+	"internal/store":        {"api/v1alpha1", "release"},
+	"internal/istio":        {},
+	"internal/rollout":      {"istio", "release", "signal"},
+	"internal/act":          {"istio", "release", "rollout"},
+	"internal/measure":      {"signal"},
+	"internal/notify":       {},
+	"internal/notify/":      {"notify"},
+	"internal/meter":        {"judge", "release", "signal"},
+	"internal/web":          {"finding", "release", "report"},
+	"internal/watchdog":     {"judge", "release", "schedule", "signal"},
+	"internal/cli":          {"api/v1alpha1", "finding", "judge", "policy", "release", "report", "signal", "store"},
+	"internal/lab":          {},
+	"internal/lab/":         {"lab", "lab/hold", "lab/standin"},
+	"cmd/greenwatch":        nil, // wires everything
+}
+
+// pure are the packages of the core: functions of their arguments.
+var pure = []string{"signal", "schedule", "judge", "release", "finding", "report"}
+
+// impure is what the core must not reach for, be it through another package.
+var impure = []string{"net", "net/http", "os", "os/exec", "log", "log/slog", "math/rand", "math/rand/v2", "crypto/rand", "sync/atomic",
+	"go.uber.org/zap", "k8s.io/client-go", "k8s.io/apimachinery", "k8s.io/api", "github.com/prometheus"}
+
+// heavy stays out of the product's own module.
+var heavy = []string{"google.golang.org/grpc", "istio.io/", "github.com/prometheus/prometheus", "k8s.io/kubernetes", "sigs.k8s.io/controller-runtime",
+	"sigs.k8s.io/controller-tools", "go.etcd.io/etcd"}
+
+type pkg struct {
+	ImportPath, Name, Doc, Dir string
+	Imports, GoFiles           []string
+	TestGoFiles, XTestGoFiles  []string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Doc,Dir,Imports,GoFiles,TestGoFiles,XTestGoFiles", "./...")
+	cmd.Dir = ".."
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+	var all []pkg
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		all = append(all, p)
+	}
+}
+
+// rule finds a package's line in the table.
+func rule(path string) ([]string, bool) {
+	if allowed, ok := mayImport[path]; ok {
+		return allowed, true
+	}
+	for dir := filepath.Dir(path); dir != "."; dir = filepath.Dir(dir) {
+		if allowed, ok := mayImport[dir+"/"]; ok {
+			return allowed, true
+		}
+	}
+	return nil, false
+}
+
+func TestPackagesImportOnlyWhatTheTableSays(t *testing.T) {
+	for _, p := range packages(t) {
+		path := strings.TrimPrefix(p.ImportPath, module)
+		if len(p.GoFiles) == 0 {
+			continue
+		}
+		allowed, ok := rule(path)
+		if !ok {
+			t.Errorf("%s has no line in the import table", path)
+			continue
+		}
+		if path == "cmd/greenwatch" {
+			continue
+		}
+		for _, i := range p.Imports {
+			ours, is := strings.CutPrefix(i, module+"internal/")
+			if is && !slices.Contains(allowed, ours) && "internal/"+ours != path {
+				t.Errorf("%s imports internal/%s; the table allows %v", path, ours, allowed)
+			}
+		}
+	}
+}
+
+func TestTheCoreIsPure(t *testing.T) {
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module+"internal/")
+		if !slices.Contains(pure, name) {
+			continue
+		}
+		for _, i := range p.Imports {
+			for _, bad := range impure {
+				if i == bad || strings.HasPrefix(i, bad+"/") {
+					t.Errorf("internal/%s imports %s", name, i)
+				}
+			}
+		}
+		for _, f := range p.GoFiles {
+			if strings.HasPrefix(f, "zz_generated") {
+				continue
+			}
+			src, err := os.ReadFile(filepath.Join(p.Dir, f))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, bad := range []string{"time.Now(", "time.Since(", "time.Sleep(", "time.After(", "\tgo func", "\tgo "} {
+				if bytes.Contains(src, []byte(bad)) {
+					t.Errorf("internal/%s/%s uses %q", name, f, bad)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItIs(t *testing.T) {
+	for _, p := range packages(t) {
+		if len(p.GoFiles) > 0 && len(p.Doc) < 20 {
+			t.Errorf("%s has no package comment", p.ImportPath)
+		}
+	}
+}
+
+func TestHeavyToolsStayOutOfTheProductsModule(t *testing.T) {
+	mod, err := os.ReadFile("../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range heavy {
+		if bytes.Contains(mod, []byte(bad)) {
+			t.Errorf("go.mod names %s", bad)
+		}
+	}
+}
+
+func TestTopLevelIsAsAgreed(t *testing.T) {
+	agreed := []string{"cmd", "internal", "deploy", "configs", "go.mod", "go.sum", "Dockerfile", "Makefile", "README.md", "LICENSE"}
+	out, err := exec.Command("git", "-C", "..", "ls-files", "--full-name").Output()
+	if err != nil {
+		t.Fatalf("git ls-files: %v", err)
+	}
+	for _, f := range strings.Fields(string(out)) {
+		top, _, _ := strings.Cut(f, "/")
+		if !strings.HasPrefix(top, ".") && !slices.Contains(agreed, top) {
+			t.Errorf("%s stands at the top level", top)
+		}
+	}
+}

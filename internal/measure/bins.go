@@ -1,0 +1,217 @@
+package measure
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// Range is a row of consecutive bins: (From, From+Bin], and so on up to To.
+type Range struct {
+	From, To signal.Instant
+	// Bin is in whole seconds; To-From is a multiple of it. It must be at least two scrapes long.
+	Bin signal.Duration
+}
+
+func (r Range) check() error {
+	switch second := signal.Duration(1e9); {
+	case r.Bin < second || r.Bin%second != 0:
+		return fmt.Errorf("bin %s; want whole seconds", r.Bin)
+	case r.To <= r.From:
+		return fmt.Errorf("range from %s to %s; want the end after the start", r.From, r.To)
+	case r.To.Sub(r.From)%r.Bin != 0:
+		return fmt.Errorf("range of %s; want a multiple of the bin, %s", r.To.Sub(r.From), r.Bin)
+	}
+	return nil
+}
+
+// chunks cuts r into ranges of at most n bins.
+func (r Range) chunks(n int) []Range {
+	var parts []Range
+	size := r.Bin * signal.Duration(n)
+	for from := r.From; from < r.To; from = from.Add(size) {
+		parts = append(parts, Range{From: from, To: min(from.Add(size), r.To), Bin: r.Bin})
+	}
+	return parts
+}
+
+// bins gives one bin per end, as fill says.
+func (r Range) bins(fill func(end signal.Instant) signal.Bin) []signal.Bin {
+	bins := make([]signal.Bin, 0, r.To.Sub(r.From)/r.Bin)
+	for end := r.From.Add(r.Bin); end <= r.To; end = end.Add(r.Bin) {
+		b := fill(end)
+		b.End = end
+		bins = append(bins, b)
+	}
+	return bins
+}
+
+// points are one series' values by the time they were asked for.
+type points map[signal.Instant]float64
+
+func newPoints(s *model.SampleStream) points {
+	p := make(points, len(s.Values))
+	for _, v := range s.Values {
+		p[signal.At(v.Timestamp.Time())] = float64(v.Value)
+	}
+	return p
+}
+
+// table is an answer by columns.
+type table map[string]points
+
+func newTable(m model.Matrix) table {
+	t := table{}
+	for _, s := range m {
+		t[string(s.Metric[tag])] = newPoints(s)
+	}
+	return t
+}
+
+// totals are the columns that count events, and the columns that go with them, in the order in which
+// they are preferred.
+var totals = []struct{ total, value string }{
+	{colTotal, colPart},
+	{colNativeTotal, colNative},
+	{colClassicTotal, colClassic},
+}
+
+// silent tells whether no bin has a sample.
+func (t table) silent() bool {
+	for _, c := range totals {
+		if len(t[c.total]) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// behind gives the expressions whose numbers the bins hold: those of the kind of histogram that was
+// found, and none that only watch over the coverage.
+func (t table) behind(columns []column) []string {
+	var exprs []string
+	for _, c := range columns {
+		switch c.name {
+		case "", colTotal, colPart:
+			exprs = append(exprs, c.expr)
+		case colNative, colClassic:
+			if len(t[c.name]) > 0 || t.silent() {
+				exprs = append(exprs, c.expr)
+			}
+		}
+	}
+	return exprs
+}
+
+// any tells whether the column, a count, is above 0 anywhere.
+func (t table) any(column string) bool {
+	for _, n := range t[column] {
+		if n > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// events gives the bins of a Ratio or a Quantile from the counts, and from the targets' past where
+// it was asked for.
+func events(t, past table, r Range) []signal.Bin {
+	return r.bins(func(end signal.Instant) signal.Bin {
+		if past[colReturned][end] > 0 {
+			return signal.Bin{Cause: signal.Gap}
+		}
+		for _, c := range totals {
+			if total, ok := t[c.total][end]; ok {
+				return known(c.total, total, t[c.value], end)
+			}
+		}
+		return signal.Bin{Cause: signal.Gap}
+	})
+}
+
+// known is a bin with samples, which say something unless there were no events.
+func known(column string, total float64, values points, end signal.Instant) signal.Bin {
+	v, ok := values[end]
+	switch {
+	case !finite(total):
+		return signal.Bin{Cause: signal.NaN}
+	case total == 0:
+		return signal.Bin{Cause: signal.Idle}
+	case !finite(v):
+		return signal.Bin{Cause: signal.NaN}
+	case column == colTotal: // no series of the part is none of it
+		return signal.Bin{Value: signal.Number(v / total), Total: signal.Number(total), Part: signal.Number(v)}
+	case !ok:
+		return signal.Bin{Cause: signal.NaN}
+	}
+	return signal.Bin{Value: signal.Number(v), Total: signal.Number(total)}
+}
+
+// numbers gives the reading of a Query, which must be one series.
+func numbers(reading signal.Reading, m model.Matrix, r Range) signal.Reading {
+	if m = withoutShadow(m); len(m) == 0 {
+		return unknown(reading, signal.Empty, "the query yields nothing")
+	}
+	if len(m) > 1 {
+		return unknown(reading, signal.ManySeries, fmt.Sprintf("%d series, such as %s and %s; want one number", len(m), m[0].Metric, m[1].Metric))
+	}
+	values := newPoints(m[0])
+	reading.Bins = r.bins(func(end signal.Instant) signal.Bin {
+		v, ok := values[end]
+		switch {
+		case !ok:
+			return signal.Bin{Cause: signal.Gap}
+		case !finite(v):
+			return signal.Bin{Cause: signal.NaN}
+		}
+		return signal.Bin{Value: signal.Number(v)}
+	})
+	return reading
+}
+
+// withoutShadow drops the unlabelled series of nothing but NaN that a ratio may bring beside its
+// real one.
+func withoutShadow(m model.Matrix) model.Matrix {
+	if len(m) != 2 {
+		return m
+	}
+	for i, s := range m {
+		if len(s.Metric) == 0 && allNaN(s) {
+			return model.Matrix{m[1-i]}
+		}
+	}
+	return m
+}
+
+func allNaN(s *model.SampleStream) bool {
+	for _, v := range s.Values {
+		if !math.IsNaN(float64(v.Value)) {
+			return false
+		}
+	}
+	return len(s.Values) > 0
+}
+
+// join appends the series of a later chunk to their earlier points.
+func join(whole, later model.Matrix) model.Matrix {
+	if whole == nil {
+		return later
+	}
+	known := make(map[model.Fingerprint]*model.SampleStream, len(whole))
+	for _, s := range whole {
+		known[s.Metric.Fingerprint()] = s
+	}
+	for _, s := range later {
+		if k := known[s.Metric.Fingerprint()]; k != nil {
+			k.Values = append(k.Values, s.Values...)
+			continue
+		}
+		whole = append(whole, s)
+	}
+	return whole
+}
+
+func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }

@@ -1,0 +1,95 @@
+package measure_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/knowledgebeast/greenwatch/internal/measure"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+var bounds = []string{"0.1", "0.2", "0.5", "+Inf"}
+
+// buckets records a classic histogram: per bound one row of cumulative counts.
+func (h *history) buckets(metric, pod string, first, every time.Duration, rows ...[]float64) {
+	for i, row := range rows {
+		h.add(fmt.Sprintf(`%s_bucket{job="shop",instance=%q,le=%q}`, metric, pod, bounds[i]), first, every, row...)
+	}
+}
+
+func at(value, total float64) signal.Bin {
+	return signal.Bin{Value: signal.Number(value), Total: signal.Number(total)}
+}
+
+type quantileCase struct {
+	name   string
+	q      signal.Number
+	bin    signal.Duration
+	record func(h *history, metric string)
+	want   []signal.Bin
+}
+
+func quantileCases() []quantileCase {
+	return []quantileCase{
+		{"plain", 0.9, minute, func(h *history, m string) {
+			h.buckets(m, "a", offset, every, steps(600, 6, 12), steps(800, 8, 12), steps(1000, 10, 12), steps(1000, 10, 12))
+		}, []signal.Bin{at(0.35, 40), at(0.35, 40)}}, // the 36th of 40: 4 of the 8 in 0.2 to 0.5
+
+		{"several pods are one distribution", 0.5, minute, func(h *history, m string) {
+			h.buckets(m, "a", offset, every, steps(600, 10, 12), steps(600, 10, 12), steps(600, 10, 12), steps(600, 10, 12))
+			h.buckets(m, "b", offset, every, repeat(5, 12), steps(5, 30, 12), steps(5, 30, 12), steps(5, 30, 12))
+		}, []signal.Bin{at(0.1+0.1*40/120, 160), at(0.1+0.1*40/120, 160)}},
+
+		// After the reset the first bucket has passed its former value, the others have not.
+		{"a histogram is reset as a whole", 0.5, minute, func(h *history, m string) {
+			h.buckets(m, "a", offset, every,
+				then(repeat(2, 6), repeat(6, 6)), then(repeat(50, 6), repeat(8, 6)),
+				then(repeat(100, 6), repeat(8, 6)), then(repeat(100, 6), repeat(8, 6)))
+		}, []signal.Bin{at(0.1*4/6, 8), because(signal.Idle)}},
+
+		{"a new pod counts whole", 0.5, minute, func(h *history, m string) {
+			row := then(silence(6), steps(2, 2, 6))
+			h.buckets(m, "a", offset, every, row, row, row, row)
+		}, []signal.Bin{at(0.05, 4), at(0.05, 8)}},
+
+		{"a hole is a gap, and so is the return", 0.5, minute, func(h *history, m string) {
+			row := then(steps(1000, 2, 4), silence(4), steps(5000, 2, 8))
+			h.buckets(m, "a", offset, every, row, row, row, row)
+		}, []signal.Bin{because(signal.Gap), because(signal.Gap), at(0.05, 8)}},
+
+		{"above the last bound that bound is all that is known", 0.99, minute, func(h *history, m string) {
+			h.buckets(m, "a", offset, every, repeat(7, 8), repeat(7, 8), repeat(7, 8), steps(7, 5, 8))
+		}, []signal.Bin{at(0.5, 20)}},
+
+		{"bins of two seconds, scrapes of one", 0.9, 2 * second, func(h *history, m string) {
+			h.buckets(m, "a", 300*time.Millisecond, time.Second,
+				steps(600, 6, 9), steps(800, 8, 9), steps(1000, 10, 9), steps(1000, 10, 9))
+		}, []signal.Bin{at(0.35, 20), at(0.35, 20), at(0.35, 20)}},
+
+		{"one observation is counted as one", 0.5, 2 * second, func(h *history, m string) {
+			row := []float64{4, 4, 4, 5, 5, 5, 5, 5, 6}
+			h.buckets(m, "a", 300*time.Millisecond, time.Second, repeat(0, 9), row, row, row)
+		}, []signal.Bin{at(0.15, 1), because(signal.Idle), because(signal.Idle)}},
+	}
+}
+
+func testQuantiles(t *testing.T, s server, cases []quantileCase) {
+	c := s.client(t)
+	for i, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			ask := signal.Ask{Kind: signal.Quantile, Metric: metricOf("quantile", i), Match: `job="shop"`, Q: tc.q}
+			r := measure.Range{From: t0.Add(tc.bin), To: t0.Add(tc.bin * signal.Duration(1+len(tc.want))), Bin: tc.bin}
+			got := c.Read(t.Context(), []signal.Ask{ask}, r)[0]
+			compare(t, got, r, tc.want)
+			if len(got.Queries) != 1 {
+				t.Errorf("queries %q; want the classic histogram's alone", got.Queries)
+			}
+		})
+	}
+	t.Run("a summary is no histogram", func(t *testing.T) {
+		r := measure.Range{From: t0.Add(minute), To: t0.Add(3 * minute), Bin: minute}
+		got := c.Read(t.Context(), []signal.Ask{{Kind: signal.Quantile, Metric: "summary_seconds", Q: 0.5}}, r)[0]
+		checkUnknown(t, got, signal.Empty, "no series")
+	})
+}

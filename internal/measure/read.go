@@ -1,0 +1,89 @@
+package measure
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/model"
+
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// chunk is the most bins that one query asks for; Prometheus refuses more than 11,000 points.
+const chunk = 10_000
+
+// Read answers each ask in its place, over consecutive bins. It never fails as a whole: what can't
+// be learnt is a reading with a cause, and one ask's trouble is not another's. A reading's Queries
+// are the expressions whose numbers its bins hold, each of which can be asked alone; those that only
+// watch over the coverage are left out.
+func (c *Client) Read(ctx context.Context, asks []signal.Ask, r Range) []signal.Reading {
+	readings := make([]signal.Reading, len(asks))
+	var all sync.WaitGroup
+	for i, a := range asks {
+		all.Go(func() { readings[i] = c.read(ctx, a, r) })
+	}
+	all.Wait()
+	return readings
+}
+
+func (c *Client) read(ctx context.Context, a signal.Ask, r Range) signal.Reading {
+	reading := signal.Reading{Signal: a.Signal}
+	if err := r.check(); err != nil {
+		return unknown(reading, signal.QueryError, err.Error())
+	}
+	q, err := phrase(a, r.Bin, c.replicas)
+	if err != nil {
+		return unknown(reading, signal.QueryError, err.Error())
+	}
+	reading.Queries = table{}.behind(q.columns)
+	answer, err := c.over(ctx, query(q.columns), r, q.lookback)
+	if err != nil {
+		cause, detail := explain(err)
+		return unknown(reading, cause, detail)
+	}
+	if a.Kind == signal.Query {
+		return numbers(reading, answer, r)
+	}
+	return c.count(ctx, reading, q, newTable(answer), r)
+}
+
+// count makes bins of a table, and asks for the targets' history where they need it.
+func (c *Client) count(ctx context.Context, reading signal.Reading, q question, t table, r Range) signal.Reading {
+	reading.Queries = t.behind(q.columns)
+	var past table
+	if t.silent() || t.any(colAppeared) {
+		answer, err := c.over(ctx, query(q.history), r, 0)
+		if err != nil {
+			cause, detail := explain(err)
+			return unknown(reading, cause, detail)
+		}
+		past = newTable(answer)
+	}
+	if t.silent() && !past.any(colKnown) {
+		return unknown(reading, signal.Empty, "no series matches, now or in the hour before")
+	}
+	reading.Bins = events(t, past, r)
+	return reading
+}
+
+// over asks for expr at the end of each bin, in as many queries as the server's limit needs.
+func (c *Client) over(ctx context.Context, expr string, r Range, lookback time.Duration) (model.Matrix, error) {
+	var whole model.Matrix
+	for _, part := range r.chunks(chunk) {
+		m, err := c.span(ctx, expr, v1.Range{
+			Start: part.From.Add(part.Bin).Time(), End: part.To.Time(), Step: part.Bin.D(),
+		}, lookback)
+		if err != nil {
+			return nil, err
+		}
+		whole = join(whole, m)
+	}
+	return whole, nil
+}
+
+func unknown(r signal.Reading, c signal.Cause, detail string) signal.Reading {
+	r.Bins, r.Cause, r.Detail = nil, c, cut(detail)
+	return r
+}

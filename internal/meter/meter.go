@@ -1,0 +1,163 @@
+// Package meter counts what greenwatch does, for Prometheus to scrape.
+//
+// All labels come from closed sets, so that the number of series is bounded by the configuration and
+// never by time or traffic: what is not in a set is counted as "other". Nothing here is ever read to
+// decide anything.
+package meter
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// Options are what a Meter is made of.
+type Options struct {
+	Registerer prometheus.Registerer
+	// Version and Revision say which build it is.
+	Version, Revision string
+	// GuardAge gives the age of the oldest guard evaluation among the active releases, 0 where there
+	// are none. Without it the metric is left out.
+	GuardAge func() time.Duration
+}
+
+// Meter holds greenwatch's metrics. Its methods may be called from several goroutines.
+type Meter struct {
+	active    *prometheus.GaugeVec
+	checks    *prometheus.CounterVec
+	blind     *prometheus.CounterVec
+	guards    *prometheus.CounterVec
+	rollbacks *prometheus.CounterVec
+	weights   prometheus.Histogram
+	proof     prometheus.Histogram
+	queries   *prometheus.HistogramVec
+	failures  *prometheus.CounterVec
+	delivered *prometheus.CounterVec
+	requests  *prometheus.CounterVec
+	leader    prometheus.Gauge
+	reloads   *prometheus.CounterVec
+
+	servers, sinks names
+}
+
+// New makes a Meter and registers its metrics. It panics if they are registered already.
+func New(o Options) *Meter {
+	m := &Meter{
+		active:    gauges("active_releases", "Releases that are being watched or have steps to do, by phase.", "phase"),
+		checks:    counters("checks_total", "Checks of the schedule that have their verdict.", "verdict", "late"),
+		blind:     counters("blind_seconds_total", "Time under guard without enough evidence to judge, by cause, summed over the releases.", "cause"),
+		guards:    counters("guard_evaluations_total", "Evaluations of the guard between checks.", "verdict"),
+		rollbacks: counters("rollbacks_total", "Rollbacks by what became of them; one may count under several outcomes.", "outcome"),
+		weights:   prometheus.NewHistogram(histogram("rollback_weights_seconds", "From the verdict that called for a rollback, or a person's decision, to the weights being set.")),
+		proof:     prometheus.NewHistogram(histogram("rollback_proof_seconds", "From the verdict that called for a rollback, or a person's decision, to the proof in the data plane.")),
+		queries:   prometheus.NewHistogramVec(histogram("prometheus_query_seconds", "How long Prometheus took to answer a query."), []string{"prometheus"}),
+		failures:  counters("prometheus_query_errors_total", "Queries without a usable answer, by cause.", "prometheus", "cause"),
+		delivered: counters("deliveries_total", "Attempts to deliver a page or an edition of a story, by outcome.", "sink", "outcome"),
+		requests:  counters("api_requests_total", "Requests to the Kubernetes API by method and status code; 0 is no answer.", "verb", "code"),
+		leader:    prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "leader", Help: "1 where this process leads, else 0."}),
+		reloads:   counters("config_reloads_total", "Readings of the daemon's file after the first.", "outcome"),
+	}
+	o.Registerer.MustRegister(m.active, m.checks, m.blind, m.guards, m.rollbacks, m.weights, m.proof, m.queries,
+		m.failures, m.delivered, m.requests, m.leader, m.reloads, buildInfo(o))
+	if o.GuardAge != nil {
+		o.Registerer.MustRegister(guardAge(o.GuardAge))
+	}
+	m.begin()
+	return m
+}
+
+// begin shows the countable at 0, so that its first increase is seen as one.
+func (m *Meter) begin() {
+	for _, t := range tiers() {
+		m.guards.WithLabelValues(t)
+		m.checks.WithLabelValues(t, "false")
+		m.checks.WithLabelValues(t, "true")
+	}
+	for _, o := range outcomes() {
+		m.rollbacks.WithLabelValues(string(o))
+	}
+	for _, o := range []string{"done", "failed"} {
+		m.reloads.WithLabelValues(o)
+	}
+	m.Phases(nil)
+}
+
+func buildInfo(o Options) prometheus.Collector {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "build_info", Help: "Always 1; its labels say which build runs.",
+		ConstLabels: prometheus.Labels{"version": o.Version, "revision": o.Revision, "goversion": runtime.Version()}})
+	g.Set(1)
+	return g
+}
+
+func guardAge(age func() time.Duration) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "guard_age_seconds",
+		Help: "Age of the oldest guard evaluation among the active releases; 0 where there are none."},
+		func() float64 { return age().Seconds() })
+}
+
+// Names says which Prometheus servers and sinks there are. It may be called again when the daemon's
+// file changes.
+func (m *Meter) Names(servers, sinks []string) {
+	m.servers.replace(servers)
+	m.sinks.replace(sinks)
+}
+
+// Phases sets how many active releases there are, from the phase of each.
+func (m *Meter) Phases(active []release.Phase) {
+	counts := map[release.Phase]float64{}
+	for _, p := range active {
+		counts[p]++
+	}
+	for _, p := range phases() {
+		m.active.WithLabelValues(string(p)).Set(counts[p])
+	}
+}
+
+// Checked counts a check of the schedule.
+func (m *Meter) Checked(tier judge.Tier, late bool) {
+	m.checks.WithLabelValues(among(tiers(), string(tier)), truth(late)).Inc()
+}
+
+// Guarded counts an evaluation of the guard, and the time it was blind for.
+func (m *Meter) Guarded(tier judge.Tier, cause signal.Cause, forHowLong signal.Duration) {
+	m.guards.WithLabelValues(among(tiers(), string(tier))).Inc()
+	if tier == judge.Blind {
+		m.blind.WithLabelValues(among(causes(), string(cause))).Add(max(forHowLong.D().Seconds(), 0))
+	}
+}
+
+// Queried counts a query to Prometheus; the empty cause is an answer that can be used.
+func (m *Meter) Queried(server string, took time.Duration, cause signal.Cause) {
+	server = m.servers.known(server)
+	m.queries.WithLabelValues(server).Observe(took.Seconds())
+	if cause != signal.Known {
+		m.failures.WithLabelValues(server, among(causes(), string(cause))).Inc()
+	}
+}
+
+// Delivered counts an attempt to tell: delivered, retried or expired.
+func (m *Meter) Delivered(sink, outcome string) {
+	m.delivered.WithLabelValues(m.sinks.known(sink), among(deliveries(), outcome)).Inc()
+}
+
+// Leads sets whether this process leads.
+func (m *Meter) Leads(is bool) {
+	m.leader.Set(0)
+	if is {
+		m.leader.Set(1)
+	}
+}
+
+// Reloaded counts a reading of the daemon's file.
+func (m *Meter) Reloaded(err error) {
+	if err != nil {
+		m.reloads.WithLabelValues("failed").Inc()
+		return
+	}
+	m.reloads.WithLabelValues("done").Inc()
+}

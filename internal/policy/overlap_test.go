@@ -1,0 +1,72 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
+	"github.com/knowledgebeast/greenwatch/internal/policy"
+)
+
+// watch makes a policy of an age in minutes over VirtualService vs.
+func watch(name string, age int, blue, green string, routes ...string) *v1alpha1.WatchPolicy {
+	created := metav1.NewTime(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(-time.Duration(age) * time.Minute))
+	slot := func(name, host string) v1alpha1.Slot {
+		return v1alpha1.Slot{Name: name, Deployment: "deploy-" + host, Destination: v1alpha1.Destination{Host: host}}
+	}
+	return &v1alpha1.WatchPolicy{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, CreationTimestamp: created},
+		Spec: v1alpha1.WatchPolicySpec{
+			Traffic: v1alpha1.Traffic{VirtualService: "vs", HTTPRoutes: routes},
+			Slots:   []v1alpha1.Slot{slot("blue", blue), slot("green", green)},
+		},
+	}
+}
+
+func TestTheYoungerOfTwoThatOverlapIsRefused(t *testing.T) {
+	elsewhere := watch("elsewhere", 1, "a", "b")
+	elsewhere.Namespace = "other"
+	sameHost := watch("same-host", 1, "a.ns.svc.cluster.local", "d")
+	sameHost.Spec.Slots[0].Deployment = "another"
+	otherVS := watch("other-vs", 1, "x", "y", "main")
+	otherVS.Spec.Traffic.VirtualService = "another"
+	subsets := watch("subsets", 1, "a", "b")
+	for i := range subsets.Spec.Slots {
+		subsets.Spec.Slots[i].Deployment = "sub-" + subsets.Spec.Slots[i].Name
+		subsets.Spec.Slots[i].Destination.Subset = "s"
+	}
+	old := watch("old", 10, "a", "b")
+	for name, c := range map[string]struct {
+		policies []*v1alpha1.WatchPolicy
+		want     map[string]string
+	}{
+		"a shared Deployment":            {[]*v1alpha1.WatchPolicy{watch("young", 1, "b", "c"), old}, map[string]string{"young": "Deployment deploy-b is watched by the older policy old"}},
+		"nothing shared":                 {[]*v1alpha1.WatchPolicy{old, watch("young", 1, "c", "d")}, nil},
+		"another namespace":              {[]*v1alpha1.WatchPolicy{old, elsewhere}, nil},
+		"a shared destination":           {[]*v1alpha1.WatchPolicy{old, sameHost}, map[string]string{"same-host": "destination a in VirtualService vs is watched by the older policy old"}},
+		"other subsets of the same host": {[]*v1alpha1.WatchPolicy{old, subsets}, nil},
+		"a shared route": {[]*v1alpha1.WatchPolicy{watch("old", 10, "a", "b", "main", "more"), watch("young", 1, "c", "d", "main")},
+			map[string]string{"young": "route main of VirtualService vs is watched by the older policy old"}},
+		"routes apart":                  {[]*v1alpha1.WatchPolicy{watch("old", 10, "a", "b", "main"), watch("young", 1, "c", "d", "more")}, nil},
+		"one name, two VirtualServices": {[]*v1alpha1.WatchPolicy{watch("old", 10, "a", "b", "main"), otherVS}, nil},
+		"of one age, by name":           {[]*v1alpha1.WatchPolicy{watch("b", 5, "x", "z"), watch("a", 5, "x", "y")}, map[string]string{"b": "by the older policy a"}},
+		"the refused claims nothing":    {[]*v1alpha1.WatchPolicy{old, watch("middle", 5, "b", "c"), watch("young", 1, "c", "d")}, map[string]string{"middle": "policy old"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := policy.Overlaps(c.policies)
+			if len(got) != len(c.want) {
+				t.Errorf("want %d refused, got %v", len(c.want), got)
+			}
+			for name, want := range c.want {
+				err := got[types.NamespacedName{Namespace: "ns", Name: name}]
+				if err == nil || !strings.Contains(err.Error(), want) || policy.ReasonOf(err) != policy.Overlap {
+					t.Errorf("%s: want %q, got %v", name, want, err)
+				}
+			}
+		})
+	}
+}

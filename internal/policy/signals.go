@@ -1,0 +1,234 @@
+package policy
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/utils/ptr"
+
+	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
+	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// mostBins is how many bins a bound may last: as many as its evidence may hold.
+const mostBins = 120
+
+// signalTerms is what the reading of a signal depends on besides the signal.
+type signalTerms struct {
+	bin      signal.Duration
+	onCanary bool
+	// firstRatio is whether a ratio would be the first one.
+	firstRatio bool
+}
+
+func (r *reader) signal(path string, s v1alpha1.Signal, terms signalTerms) (judge.Row, release.Question) {
+	q := r.question(path, s)
+	row := judge.Row{Signal: r.name(path+".name", s.Name, "error-rate"), Kind: q.Kind, Unit: r.unit(path, s)}
+	row.Required = ptr.Deref(s.Required, terms.firstRatio && q.Kind == signal.Ratio || q.Kind == signal.Kubernetes)
+	q.Signal = row.Signal
+	if q.Kind == "" {
+		return row, q
+	}
+	for _, column := range columns(s, terms.onCanary) {
+		if column.cell != nil {
+			row.Cells = append(row.Cells, r.cell(path+"."+column.name, row, column, terms.bin))
+		}
+	}
+	return row, q
+}
+
+// column is a column of the matrix: the cell's name in a policy, and what it means.
+type column struct {
+	name   string
+	cell   *v1alpha1.Cell
+	tier   judge.Tier
+	canary bool
+}
+
+func columns(s v1alpha1.Signal, onCanary bool) []column {
+	canary := judge.Consider
+	if onCanary {
+		canary = judge.Rollback
+	}
+	return []column{
+		{name: "canary", cell: s.Canary, tier: canary, canary: true},
+		{name: "rollback", cell: s.Rollback, tier: judge.Rollback},
+		{name: "consider", cell: s.Consider, tier: judge.Consider},
+		{name: "investigate", cell: s.Investigate, tier: judge.Investigate},
+	}
+}
+
+// question reads what the signal's kind says. Its kind is empty where that is not clear.
+func (r *reader) question(path string, s v1alpha1.Signal) release.Question {
+	var kinds []string
+	var q release.Question
+	if s.Ratio != nil {
+		kinds, q = append(kinds, "ratio"), r.ratio(path+".ratio", *s.Ratio)
+	}
+	if s.Quantile != nil {
+		kinds, q = append(kinds, "quantile"), r.quantile(path+".quantile", *s.Quantile)
+	}
+	if s.Query != "" {
+		kinds, q = append(kinds, "query"), release.Question{Kind: signal.Query, PromQL: r.expression(path+".query", s.Query)}
+	}
+	if s.Kubernetes != "" {
+		kinds, q = append(kinds, "kubernetes"), release.Question{Kind: signal.Kubernetes}
+		if s.Kubernetes != v1alpha1.Available {
+			r.fail(path+".kubernetes", "%q is nothing that Kubernetes is asked; write %s", s.Kubernetes, v1alpha1.Available)
+		}
+	}
+	switch len(kinds) {
+	case 0:
+		r.fail(path, "has no kind; write one of ratio, quantile, query or kubernetes")
+	case 1:
+		return q
+	default:
+		r.fail(path, "has more than one kind (%s); keep one, and make a signal of its own for each other", strings.Join(kinds, ", "))
+	}
+	return release.Question{}
+}
+
+func (r *reader) ratio(path string, in v1alpha1.Ratio) release.Question {
+	if in.Part == "" {
+		r.fail(path+".part", "is missing; write the labels of the events that count against the slot")
+	}
+	return release.Question{
+		Kind:   signal.Ratio,
+		Metric: r.metric(path+".metric", in.Metric),
+		Match:  r.matchers(path+".match", in.Match),
+		Part:   r.matchers(path+".part", in.Part),
+	}
+}
+
+func (r *reader) quantile(path string, in v1alpha1.Quantile) release.Question {
+	q, err := strconv.ParseFloat(in.Q, 64)
+	if err != nil || !(q > 0 && q < 1) {
+		r.fail(path+".q", "%q is not between 0 and 1; write it such as \"0.99\"", in.Q)
+	}
+	if strings.HasSuffix(string(in.Metric), "_bucket") {
+		r.fail(path+".metric", "%q is the histogram's buckets; write its base name, without _bucket", in.Metric)
+	}
+	return release.Question{
+		Kind:   signal.Quantile,
+		Metric: r.metric(path+".metric", in.Metric),
+		Match:  r.matchers(path+".match", in.Match),
+		Q:      signal.Number(q),
+	}
+}
+
+// unit gives the unit for people.
+func (r *reader) unit(path string, s v1alpha1.Signal) string {
+	switch {
+	case s.Unit == "" && s.Ratio != nil:
+		return "%"
+	case s.Unit == "":
+		return ""
+	case s.Unit != v1alpha1.Seconds:
+		r.fail(path+".unit", "%q is no unit; write %s, or leave it out for a bare number", s.Unit, v1alpha1.Seconds)
+	case s.Quantile == nil && s.Query == "":
+		r.fail(path+".unit", "is for quantile and query; leave it out")
+	}
+	return string(s.Unit)
+}
+
+func (r *reader) cell(path string, row judge.Row, c column, bin signal.Duration) judge.Cell {
+	return judge.Cell{
+		Tier:   c.tier,
+		Canary: c.canary,
+		Bound:  r.bound(path, row, *c.cell),
+		For:    r.lasting(path, *c.cell, bin),
+	}
+}
+
+func (r *reader) bound(path string, row judge.Row, c v1alpha1.Cell) judge.Bound {
+	kubernetes := row.Kind == signal.Kubernetes
+	switch {
+	case number(c.Above != "", c.Below != "", c.Unavailable) != 1:
+		r.fail(path, "needs exactly one bound; write one of above, below or unavailable: true")
+	case kubernetes && !c.Unavailable:
+		r.fail(path, "a kubernetes signal has no value to compare; write unavailable: true")
+	case c.Unavailable && !kubernetes:
+		r.fail(path+".unavailable", "is for a kubernetes signal; write above or below")
+	case c.Above != "":
+		return judge.Bound{Above: r.amount(path+".above", row, c.Above)}
+	case c.Below != "":
+		return judge.Bound{Below: r.amount(path+".below", row, c.Below)}
+	}
+	return judge.Bound{Unavailable: c.Unavailable}
+}
+
+func number(of ...bool) (n int) {
+	for _, b := range of {
+		if b {
+			n++
+		}
+	}
+	return n
+}
+
+// lasting reads for. What is absent, or less, is the least that a bound may last, so that the plan
+// says what is in force.
+func (r *reader) lasting(path string, c v1alpha1.Cell, bin signal.Duration) signal.Duration {
+	least := judge.MinBins * bin
+	switch {
+	case c.Unavailable && c.For != "":
+		r.fail(path+".for", "does not apply to unavailable; write timing.unavailableFor")
+		return 0
+	case c.Unavailable:
+		return 0
+	case c.For == "":
+		return least
+	}
+	d := r.duration(path+".for", c.For, 0)
+	if bin > 0 && d > mostBins*bin {
+		r.fail(path+".for", "%s is more than %d bins of %s; write at most %s, or a greater schedule.bin", c.For, mostBins, bin, mostBins*bin)
+	}
+	return max(d, least)
+}
+
+// amount reads a bound in the unit of its signal.
+func (r *reader) amount(path string, row judge.Row, text string) *signal.Number {
+	n, err := amount(row, text)
+	if err != nil {
+		r.fail(path, "%v", err)
+	}
+	return &n
+}
+
+var (
+	percentage = regexp.MustCompile(`^(100|[0-9]{1,2}(\.[0-9]+)?)%$`)
+	bare       = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?(e-?[0-9]{1,2})?$`)
+)
+
+func amount(row judge.Row, text string) (signal.Number, error) {
+	switch {
+	case row.Kind == signal.Ratio:
+		if !percentage.MatchString(text) {
+			return 0, fmt.Errorf("%q is no percentage; write it from 0%% to 100%%, such as 5%%", text)
+		}
+		return float(strings.TrimSuffix(text, "%") + "e-2")
+	case row.Unit == string(v1alpha1.Seconds):
+		d, err := time.ParseDuration(text)
+		if err != nil || d < 0 {
+			return 0, fmt.Errorf("%q is no duration; a bound in seconds is written such as 200ms or 1.5s", text)
+		}
+		return signal.Number(d.Seconds()), nil
+	}
+	if !bare.MatchString(text) {
+		return 0, fmt.Errorf("%q is no number; the bound of a signal without a unit is written such as 100", text)
+	}
+	return float(text)
+}
+
+func float(text string) (signal.Number, error) {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no number that can be held", text)
+	}
+	return signal.Number(f), nil
+}

@@ -1,0 +1,278 @@
+package simulate
+
+import (
+	"time"
+
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// Course is a course of events, told as a timeline, and how it ends, whatever happens to the daemon.
+type Course struct {
+	Name string
+	// Play is what the world does by itself.
+	Play func(w *World, s *Service)
+	// Want are the phases that the releases end in, by number; Share and Replicas what green has then.
+	Want     []release.Phase
+	Share    float64
+	Replicas int32
+	// Moves is how often greenwatch sets weights, by release; a foreign writer allows for reasserts.
+	Moves []int
+	// Most is the most moves, where it is not Moves itself.
+	Most int
+	// Paged are codes that somebody must have been paged for if no time was lost; Unpaged must not be
+	// paged for in any case.
+	Paged, Unpaged []release.Code
+	// MostDown is the longest downtime that the course bears; 0: any.
+	MostDown time.Duration
+	// Refusals allows that acting is refused.
+	Refusals bool
+}
+
+const (
+	sec = time.Second
+	mnt = time.Minute
+)
+
+// canary deploys a revision to green and leads a tenth of the traffic there.
+func (s *Service) canary(slot, revision string) {
+	s.w.until(s.Known)
+	time.Sleep(25 * sec)
+	s.Deploy(slot, revision)
+	time.Sleep(30 * sec)
+	s.Route("pipeline", slot, 0.1)
+	time.Sleep(45 * sec)
+}
+
+// cutover is canary, and then all the traffic.
+func (s *Service) cutover(slot, revision string) {
+	s.canary(slot, revision)
+	s.Route("pipeline", slot, 1)
+}
+
+// until waits for something, for a day at most.
+func (w *World) until(so func() bool) {
+	for range 24 * 360 {
+		if so() {
+			return
+		}
+		time.Sleep(10 * sec)
+	}
+}
+
+func (s *Service) in(number int64, phases ...release.Phase) func() bool {
+	return func() bool {
+		for _, p := range phases {
+			if s.Phase(number) == p {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+var bad = Quality{Errors: 0.2, Latency: 0.05}
+
+func hold(by string, until time.Time) func(*release.People) {
+	return func(p *release.People) { p.Hold = &release.Hold{By: by, Reason: "wait", Until: signal.At(until)} }
+}
+
+func decision(c release.Choice, by string) func(*release.People) {
+	return func(p *release.People) { p.Decision = &release.Decision{Choice: c, By: by, Reason: "I say so"} }
+}
+
+// say says it as soon as there is a release to say it of.
+func (s *Service) say(number int64, word func(*release.People)) {
+	s.w.until(func() bool { return s.Say(number, word) })
+}
+
+// Courses are the courses that every crash is tried in.
+func Courses() []Course {
+	return []Course{
+		{
+			Name: "a good release is accepted",
+			Play: func(w *World, s *Service) { s.cutover(Green, "green-2") },
+			Want: []release.Phase{release.Accepted}, Share: 1, Replicas: 3, Moves: []int{0},
+		},
+		{
+			Name: "bad in canary",
+			Play: func(w *World, s *Service) {
+				s.Serve("green-2", bad)
+				s.canary(Green, "green-2")
+			},
+			Want: []release.Phase{release.RolledBack}, Moves: []int{1},
+			Paged: []release.Code{release.CodeRollback},
+		},
+		{
+			Name: "bad after cutover",
+			Play: func(w *World, s *Service) {
+				s.cutover(Green, "green-2")
+				time.Sleep(70 * sec)
+				s.Serve("green-2", bad)
+			},
+			Want: []release.Phase{release.RolledBack}, Moves: []int{1},
+			Paged: []release.Code{release.CodeRollback},
+		},
+		{
+			Name: "warm stable is scaled up first",
+			Play: func(w *World, s *Service) {
+				s.cutover(Green, "green-2")
+				time.Sleep(70 * sec)
+				s.Scale(Blue, 0)
+				time.Sleep(30 * sec)
+				s.Serve("green-2", bad)
+			},
+			Want: []release.Phase{release.RolledBack}, Moves: []int{1},
+			Paged: []release.Code{release.CodeRollback},
+		},
+		{
+			Name: "stable is gone",
+			Play: func(w *World, s *Service) {
+				s.cutover(Green, "green-2")
+				time.Sleep(70 * sec)
+				s.Delete(Blue)
+				s.Serve("green-2", bad)
+				time.Sleep(5 * mnt)
+				s.Serve("green-2", good)
+			},
+			Want: []release.Phase{release.Accepted}, Share: 1, Replicas: 3, Moves: []int{0},
+			Paged: []release.Code{release.CodeReadinessLost, release.CodeRollbackStuck}, Unpaged: []release.Code{release.CodeRollback},
+		},
+		{
+			Name: "Prometheus is away and the candidate is good",
+			Play: func(w *World, s *Service) {
+				s.cutover(Green, "green-2")
+				time.Sleep(70 * sec)
+				w.Fault("main", Fault{Away: true})
+				time.Sleep(4 * mnt)
+				w.Fault("main", Fault{})
+			},
+			Want: []release.Phase{release.Accepted}, Share: 1, Replicas: 3, Moves: []int{0},
+			Paged: []release.Code{release.CodePrometheusAway}, Unpaged: []release.Code{release.CodeBlindLasting, release.CodeRollback},
+		},
+		{
+			Name: "Prometheus is away and the candidate is bad",
+			Play: func(w *World, s *Service) {
+				s.cutover(Green, "green-2")
+				time.Sleep(70 * sec)
+				w.Fault("main", Fault{Away: true})
+				time.Sleep(mnt)
+				s.Serve("green-2", bad)
+				time.Sleep(3 * mnt)
+				w.Fault("main", Fault{})
+			},
+			Want: []release.Phase{release.RolledBack}, Moves: []int{1},
+			Paged: []release.Code{release.CodePrometheusAway, release.CodeRollback}, Unpaged: []release.Code{release.CodeBlindLasting},
+		},
+		{
+			Name: "a foreign writer puts the traffic back",
+			Play: func(w *World, s *Service) {
+				s.Serve("green-2", bad)
+				s.canary(Green, "green-2")
+				end := time.Now().Add(5 * time.Hour)
+				for writes := 0; writes < 6 && time.Now().Before(end); {
+					if s.Share(Green) == 0 && s.Moves(1) > 0 {
+						time.Sleep(7 * sec)
+						s.Route("argocd", Green, 1)
+						writes++
+					}
+					_, state, _ := s.Release(1)
+					if state.Is(release.ConditionRollbackLost) {
+						break
+					}
+					time.Sleep(3 * sec)
+				}
+				s.Serve("green-2", good)
+			},
+			Want: []release.Phase{release.Accepted}, Share: 1, Replicas: 3, Moves: []int{1}, Most: 4, MostDown: 20 * sec,
+			Paged: []release.Code{release.CodeRollback, release.CodeRollbackLost},
+		},
+		{
+			Name: "a person holds, and resumes",
+			Play: func(w *World, s *Service) {
+				s.canary(Green, "green-2")
+				until := time.Now().Add(6 * mnt)
+				s.say(1, hold("ann", until))
+				s.Serve("green-2", bad)
+				time.Sleep(3 * mnt)
+				if time.Now().Before(until) && s.Moves(1) > 0 {
+					w.mu.Lock()
+					w.breaks("people-win: moved in spite of the hold")
+					w.mu.Unlock()
+				}
+			},
+			Want: []release.Phase{release.RolledBack}, Moves: []int{1},
+			Paged: []release.Code{release.CodeRollbackWithheld, release.CodeRollback},
+		},
+		{
+			Name: "a person rolls back",
+			Play: func(w *World, s *Service) {
+				s.cutover(Green, "green-2")
+				time.Sleep(mnt)
+				s.say(1, decision(release.ChooseRollback, "bob"))
+			},
+			Want: []release.Phase{release.RolledBack}, Moves: []int{1}, MostDown: 6 * mnt,
+			Paged: []release.Code{release.CodeRollback},
+		},
+		{
+			Name: "two releases, one after the other",
+			Play: func(w *World, s *Service) {
+				s.cutover(Green, "green-2")
+				w.until(s.in(1, release.Accepted))
+				s.Serve("blue-3", bad)
+				s.canary(Blue, "blue-3")
+			},
+			Want: []release.Phase{release.Accepted, release.RolledBack}, Share: 1, Replicas: 3, Moves: []int{0, 1},
+		},
+		{
+			Name: "the next release comes while this one is watched",
+			Play: func(w *World, s *Service) {
+				s.cutover(Green, "green-2")
+				w.until(s.in(1, release.Watching, release.Accepted))
+				time.Sleep(40 * sec)
+				s.cutover(Blue, "blue-3")
+			},
+			Want: []release.Phase{release.Superseded, release.Accepted}, Replicas: 3, Moves: []int{0, 0}, MostDown: 30 * sec,
+			Paged: []release.Code{release.CodeReadinessLost}, Unpaged: []release.Code{release.CodeRollback},
+		},
+		{
+			Name: "nobody can be told for a while",
+			Play: func(w *World, s *Service) {
+				s.cutover(Green, "green-2")
+				time.Sleep(70 * sec)
+				w.Sink("oncall", func(k *Sink) { k.Down = true })
+				w.Sink("chat", func(k *Sink) { k.Limited = 40 * sec })
+				s.Serve("green-2", bad)
+				time.Sleep(5 * mnt)
+				w.Sink("oncall", func(k *Sink) { k.Down = false })
+				w.Sink("chat", func(k *Sink) { k.Limited = 0 })
+			},
+			Want: []release.Phase{release.RolledBack}, Moves: []int{1},
+			Paged: []release.Code{release.CodeRollback},
+		},
+		{
+			Name: "the policy is deleted in the middle of a rollback",
+			Play: func(w *World, s *Service) {
+				s.cutover(Green, "green-2")
+				time.Sleep(70 * sec)
+				s.Serve("green-2", bad)
+				w.until(s.in(1, release.RollingBack, release.RolledBack))
+				s.Remove()
+			},
+			Want: []release.Phase{release.Orphaned}, Moves: []int{1},
+			Paged: []release.Code{release.CodeRollback},
+		},
+		{
+			Name: "the candidate serves nothing",
+			Play: func(w *World, s *Service) {
+				s.cutover(Green, "green-2")
+				time.Sleep(70 * sec)
+				s.Serve("green-2", Quality{Broken: true})
+				s.Scale(Green, 0)
+				s.Scale(Green, 3)
+			},
+			Want: []release.Phase{release.RolledBack}, Moves: []int{1},
+			Paged: []release.Code{release.CodeRollback},
+		},
+	}
+}

@@ -1,0 +1,87 @@
+package simulate
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/knowledgebeast/greenwatch/internal/release"
+)
+
+// perform changes the cluster after checking the preconditions live, as package act does. What it is
+// asked to do although it must not is noted as a broken promise only where the daemon could know.
+func (s *Service) perform(a release.Action, now time.Time) (release.Result, string) {
+	result, detail := s.performs(a, now)
+	if result == release.Refused {
+		s.refused++
+	}
+	return result, detail
+}
+
+func (s *Service) performs(a release.Action, now time.Time) (release.Result, string) {
+	stable, candidate := s.slots[a.Stable.Slot].live(), s.slots[a.Candidate.Slot].live()
+	ready := stable.ready(now)
+	switch {
+	case a.Stable.Revision == "":
+		return release.Refused, "stable's revision is gone"
+	case a.Deed != release.ScaleAway && (stable.missing || stable.revision != a.Stable.Revision):
+		return release.Refused, "stable's slot holds another revision"
+	}
+	switch a.Deed {
+	case release.ScaleUp:
+		if stable.wanted < a.Replicas {
+			s.scale(a.Stable.Slot, a.Replicas, now)
+			s.wakeAt(0)
+		}
+		return release.Performed, ""
+	case release.SetShares:
+		if ready == 0 || ready < a.Ladder.Needed && candidate.ready(now) > 0 {
+			return release.Refused, fmt.Sprintf("stable has %d ready replicas", ready)
+		}
+		return s.setShares(a, now)
+	case release.ScaleAway:
+		return s.scaleAway(a, candidate, ready, now)
+	}
+	return release.Failed, "not a deed of the cluster"
+}
+
+func (s *Service) setShares(a release.Action, now time.Time) (release.Result, string) {
+	r := s.vs.live()
+	switch {
+	case r.problem != "":
+		return release.Refused, r.problem
+	case r.shares[a.Candidate.Slot] == 0:
+		return release.Performed, "there already"
+	}
+	s.w.moving(s, a, now)
+	s.moves[s.releaseOf(a)]++
+	s.route("greenwatch", a.Stable.Slot, 1, now)
+	s.wakeAt(0)
+	return release.Performed, ""
+}
+
+func (s *Service) scaleAway(a release.Action, candidate deployment, ready int32, now time.Time) (release.Result, string) {
+	switch {
+	case candidate.missing || candidate.revision != a.Candidate.Revision:
+		return release.Refused, "the candidate's slot holds another revision"
+	case candidate.wanted == 0:
+		return release.Performed, "there already"
+	case s.vs.live().shares[a.Candidate.Slot] > 0:
+		return release.Refused, "the candidate has traffic"
+	case ready == 0:
+		return release.Refused, "stable has no ready replica"
+	}
+	s.scale(a.Candidate.Slot, 0, now)
+	s.wakeAt(0)
+	return release.Performed, ""
+}
+
+// releaseOf gives the name of the release that an action belongs to: the youngest of its candidate.
+func (s *Service) releaseOf(a release.Action) string {
+	name, number := "", int64(-1)
+	for n, h := range s.releases {
+		if o := h.live(); o.spec.Candidate.Revision == a.Candidate.Revision && o.spec.Candidate.Slot == a.Candidate.Slot && o.spec.Number > number {
+			name, number = n, o.spec.Number
+		}
+	}
+	return name
+}

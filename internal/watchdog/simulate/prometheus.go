@@ -1,0 +1,149 @@
+package simulate
+
+import (
+	"math"
+	"time"
+
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+	"github.com/knowledgebeast/greenwatch/internal/watchdog"
+)
+
+// Quality is how well a revision serves.
+type Quality struct {
+	Errors  float64 // share of requests
+	Latency float64 // seconds
+	// Broken revisions have pods that never become ready.
+	Broken bool
+}
+
+// good is how a revision serves of which nothing was said.
+var good = Quality{Latency: 0.05}
+
+// Fault is what is wrong with a Prometheus.
+type Fault struct {
+	Away, Hang bool
+	NaN, Gap   bool
+	Lag        time.Duration
+}
+
+// prometheus counts what happened; it can be away, hang, lag, lose scrapes and answer NaN.
+type prometheus struct {
+	scrape time.Duration
+	faults history[Fault]
+}
+
+// Fault sets what is wrong with a Prometheus from now on.
+func (w *World) Fault(name string, f Fault) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.proms[name].faults.put(time.Now(), f)
+}
+
+func (w *World) newest(name string, now signal.Instant) watchdog.Freshness {
+	p := w.proms[name]
+	f := p.faults.live()
+	if f.Away {
+		return watchdog.Freshness{Cause: signal.Away, Detail: "connection refused"}
+	}
+	every := signal.Duration(p.scrape)
+	at := now.Add(-signal.Duration(f.Lag))
+	return watchdog.Freshness{At: at - at%signal.Instant(every/1e9), Interval: every}
+}
+
+// read answers the questions about a slot; its name is the selector.
+func (w *World) read(s *Service, name string, asks []signal.Ask, span watchdog.Span) []signal.Reading {
+	p := w.proms[name]
+	out := make([]signal.Reading, len(asks))
+	for i, a := range asks {
+		out[i] = signal.Reading{Signal: a.Signal, Queries: []string{a.Metric + "{" + a.Match + "}"}}
+		if p.faults.live().Away {
+			out[i].Cause = signal.Away
+			continue
+		}
+		for end := span.From.Add(span.Bin); end <= span.To; end = end.Add(span.Bin) {
+			out[i].Bins = append(out[i].Bins, s.bin(p, a, end, span.Bin))
+		}
+	}
+	return out
+}
+
+func (s *Service) bin(p *prometheus, a signal.Ask, end signal.Instant, long signal.Duration) signal.Bin {
+	slot := a.Match
+	b := signal.Bin{End: end}
+	f := p.faults.before(end.Time())
+	d := s.slots[slot].before(end.Time())
+	switch {
+	case f.NaN:
+		b.Value, b.Cause = signal.Number(math.NaN()), signal.NaN
+		return b
+	case f.Gap || d.missing || d.ready(end.Time()) == 0:
+		b.Cause = signal.Gap
+		return b
+	}
+	total, bad := s.counts(slot, end.Time(), long.D())
+	q := s.qualityOf(d.revision, end.Time())
+	b.Total = signal.Number(math.Round(total))
+	switch {
+	case a.Kind == signal.Quantile:
+		b.Value = signal.Number(q.Latency)
+	case b.Total > 0:
+		b.Part = signal.Number(math.Round(bad))
+		b.Value = b.Part / b.Total
+	}
+	if b.Total == 0 {
+		b.Value, b.Cause = signal.Number(math.NaN()), signal.Idle
+	}
+	return b
+}
+
+// counts gives a slot's requests of a stretch, and the failed ones.
+func (s *Service) counts(slot string, end time.Time, long time.Duration) (total, bad float64) {
+	const grain = 5 * time.Second
+	for at := end.Add(-long); at.Before(end); at = at.Add(grain) {
+		step := min(grain, end.Sub(at)).Seconds()
+		n := step * (s.Rate*s.vs.before(at.Add(-s.w.dataPlane)).shares[slot] + s.Probes)
+		total += n
+		bad += n * s.qualityOf(s.slots[slot].before(at).revision, at).Errors
+	}
+	return total, bad
+}
+
+func (s *Service) qualityOf(revision string, t time.Time) Quality {
+	if q, ok := s.quality[revision]; ok {
+		if v, ok := q.at(t); ok {
+			return v
+		}
+	}
+	return good
+}
+
+// Serve says how a revision serves from now on.
+func (s *Service) Serve(revision string, q Quality) {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	if s.quality[revision] == nil {
+		s.quality[revision] = &history[Quality]{}
+	}
+	s.quality[revision].put(time.Now(), q)
+}
+
+// breached tells whether a revision truly did badly at any time from first on: the truth that a
+// rollback is held against.
+func (s *Service) breached(slot, revision string, first time.Time) bool {
+	q, ok := s.quality[revision]
+	if ok {
+		for i, v := range q.versions {
+			after := i+1 == len(q.versions) || q.versions[i+1].since.After(first)
+			if after && (v.value.Errors > 0.05 || v.value.Latency > 1 || v.value.Broken) {
+				return true
+			}
+		}
+	}
+	for _, v := range s.slots[slot].versions {
+		d := v.value
+		if d.missing || d.wanted > 0 && d.ready(time.Now()) == 0 || d.wanted > 0 && d.ready(v.since) == 0 {
+			return true
+		}
+	}
+	return false
+}

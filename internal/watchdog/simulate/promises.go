@@ -1,0 +1,128 @@
+package simulate
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/release"
+)
+
+// bornOf checks a new release.
+func (w *World) bornOf(s *Service, spec release.Spec) {
+	if spec.Candidate.Revision == "" || spec.Candidate.Slot == spec.Stable.Slot {
+		w.breaks("%s was made with candidate %+v and stable %+v", spec.Name(), spec.Candidate, spec.Stable)
+	}
+}
+
+// saved checks one step of a release's life against the truth.
+func (w *World) saved(s *Service, o object, next release.State, size int) {
+	name, old := o.spec.Name(), o.state
+	if size > release.MaxBytes {
+		w.breaks("bounded: %s has a status of %d bytes", name, size)
+	}
+	if len(next.Told) > 128 || len(next.Incidents) > 32 || len(next.Lines) > 80 || len(next.Transitions) > 4 || len(next.Conditions) > 16 {
+		w.breaks("bounded: %s has told %d, incidents %d, lines %d, transitions %d, conditions %d", name,
+			len(next.Told), len(next.Incidents), len(next.Lines), len(next.Transitions), len(next.Conditions))
+	}
+	if old.Over() && next.Phase != old.Phase {
+		w.breaks("%s was %s and became %s", name, old.Phase, next.Phase)
+	}
+	w.checked(name, old, next)
+	w.noted(name, next)
+	if next.Ladder != nil && next.Ladder.Automatic && (old.Ladder == nil || !old.Ladder.Automatic) {
+		w.decided(s, o, next)
+	}
+}
+
+// checked sees that no check is lost: each has its verdict at its own time, one after the other.
+func (w *World) checked(name string, old, next release.State) {
+	if next.Checks < old.Checks || next.Checks > old.Checks+1 {
+		w.breaks("no-lost-check: %s went from %d checks to %d", name, old.Checks, next.Checks)
+	}
+	if next.Checks == old.Checks || len(next.Lines) == 0 {
+		return
+	}
+	line := next.Lines[len(next.Lines)-1]
+	c, ok := next.Grid.Check(next.Cutover, int(next.Checks))
+	switch {
+	case !ok || line.At != c.At || line.Number != next.Checks:
+		w.breaks("no-lost-check: %s has check %d of %s, want %s", name, line.Number, line.At, c.At)
+	case line.Tier == "" || line.Tier == judge.Blind && line.Cause == "":
+		w.breaks("no-lost-check: %s has check %d without verdict or cause", name, line.Number)
+	}
+}
+
+// decided checks an automatic decision.
+func (w *World) decided(s *Service, o object, next release.State) {
+	name, now := o.spec.Name(), time.Now()
+	if !s.breached(o.spec.Candidate.Slot, o.spec.Candidate.Revision, next.FirstTraffic.Time()) {
+		w.breaks("blind-is-not-bad: %s is to be rolled back though nothing was wrong: %s", name, next.Ladder.Verdict.Reason)
+	}
+	if h := o.spec.People.Hold; h != nil && now.Before(h.Until.Time()) {
+		w.breaks("people-win: %s is to be rolled back though it is held", name)
+	}
+	if w.settings.Mode != release.Enforce {
+		w.breaks("people-win: %s is to be rolled back in mode %s", name, w.settings.Mode)
+	}
+	if old := o.state; old.Over() || old.Ladder != nil && !old.Ladder.FirstShift.IsZero() {
+		w.breaks("once: %s is to be rolled back again", name)
+	}
+}
+
+// moving checks a move of the traffic, right before it happens.
+func (w *World) moving(s *Service, a release.Action, now time.Time) {
+	name := s.releaseOf(a)
+	stable, candidate := s.slots[a.Stable.Slot].live(), s.slots[a.Candidate.Slot].live()
+	if stable.ready(now) == 0 {
+		w.breaks("ready-first: %s moves to %s, where nothing is ready", name, a.Stable.Slot)
+	}
+	o := s.releases[name].live()
+	if o.state.Ladder == nil || o.state.Ladder.Step != release.Shift {
+		w.breaks("%s moves before its intention was saved", name)
+		return
+	}
+	if d := o.spec.People.Decision; d != nil && d.Choice == release.ChooseAccept && o.state.Obeyed != "" {
+		w.breaks("people-win: %s moves after it was accepted", name)
+	}
+	l := o.state.Ladder
+	if n := s.moves[name]; n > int(l.Reasserts) {
+		w.breaks("once: %s moves for the %d. time after %d reasserts", name, n+1, l.Reasserts)
+	}
+	bad := s.qualityOf(stable.revision, now.Add(-2*time.Minute)).Errors > 0.05 && s.qualityOf(stable.revision, now).Errors > 0.05
+	if l.Automatic && bad && s.vs.before(now.Add(-2 * time.Minute)).shares[a.Stable.Slot] > 0 && candidate.ready(now) > 0 && l.Reasserts == 0 {
+		w.breaks("never-worse: %s moves to a side that is as bad", name)
+	}
+}
+
+// noted writes a line of the chronicle.
+func (w *World) noted(name string, s release.State) {
+	line := fmt.Sprintf("%s %s share %d %s %s checks %d", name, s.Phase, s.Share, s.Readiness, s.Verdict.Tier, s.Checks)
+	if l := s.Ladder; l != nil {
+		line += fmt.Sprintf(" step %s reasserts %d %s", l.Step, l.Reasserts, l.Stuck)
+	}
+	for _, in := range s.Incidents {
+		line += fmt.Sprintf(" %s/%d", in.Code, in.Episode)
+		if !in.Closed.IsZero() {
+			line += " closed"
+		}
+	}
+	w.note("%s", line)
+}
+
+// mostNotes bounds the chronicle.
+const mostNotes = 400
+
+func (w *World) note(format string, args ...any) {
+	if len(w.chronicle) < mostNotes {
+		w.chronicle = append(w.chronicle, time.Now().UTC().Format("15:04:05 ")+fmt.Sprintf(format, args...))
+	}
+}
+
+// Chronicle tells what happened, for a course that went wrong.
+func (w *World) Chronicle() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return strings.Join(w.chronicle, "\n")
+}

@@ -1,0 +1,257 @@
+package simulate
+
+import (
+	"time"
+
+	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/schedule"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+	"github.com/knowledgebeast/greenwatch/internal/watchdog"
+)
+
+// The slots.
+const (
+	Blue  = "blue"
+	Green = "green"
+)
+
+// Service is a blue/green service with its policy and releases.
+type Service struct {
+	w   *World
+	key watchdog.Key
+
+	slots    map[string]*history[deployment]
+	vs       history[routing]
+	quality  map[string]*history[Quality]
+	policy   history[policy]
+	releases map[string]*history[object]
+
+	// Rate is all requests per second, Probes what reaches each slot without any share.
+	Rate, Probes float64
+	// Warm is how long a pod takes to become ready.
+	Warm time.Duration
+
+	moves   map[string]int // how often greenwatch set weights, by release
+	refused int
+	looks   map[int64]int // per minute
+	writes  int
+}
+
+// policy is the WatchPolicy's object at one moment.
+type policy struct {
+	plan    *release.Plan
+	gone    bool
+	ledger  release.Ledger
+	version int
+}
+
+// object is a Release's object at one moment.
+type object struct {
+	spec    release.Spec
+	state   release.State
+	active  bool
+	version int
+}
+
+// Add adds a service that runs revision blue-1 in blue, with all the traffic, and green-0 in green.
+func (w *World) Add(name string, plan *release.Plan) *Service {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := &Service{w: w, key: watchdog.Key{Namespace: "production", Name: name},
+		slots: map[string]*history[deployment]{Blue: {}, Green: {}}, quality: map[string]*history[Quality]{},
+		releases: map[string]*history[object]{}, Rate: 20, Probes: 0.2, Warm: 20 * time.Second,
+		moves: map[string]int{}, looks: map[int64]int{}}
+	plan.Namespace, plan.Policy = s.key.Namespace, name
+	for i := range plan.Slots {
+		plan.Slots[i].Deployment = name
+	}
+	now := time.Now()
+	long := now.Add(-24 * time.Hour)
+	for slot, revision := range map[string]string{Blue: "blue-1", Green: "green-0"} {
+		d := deployment{revision: revision, since: long}
+		s.slots[slot].put(long, d.scaled(3, long, 0))
+	}
+	s.vs.put(long, routing{shares: map[string]float64{Blue: 1, Green: 0}, writer: "pipeline"})
+	s.policy.put(long, policy{plan: plan})
+	w.services[s.key] = s
+	w.keys = append(w.keys, s.key)
+	if w.proms[plan.Prometheus] == nil {
+		w.proms[plan.Prometheus] = &prometheus{scrape: 5 * time.Second}
+	}
+	return s
+}
+
+// change changes something in the cluster and lets the daemon know once its caches do.
+func (s *Service) change(do func(now time.Time)) {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	do(time.Now())
+	s.wakeAt(0)
+}
+
+// wakeAt wakes the daemon for this service some time from now, and as much later as the caches lag.
+func (s *Service) wakeAt(in time.Duration) {
+	if in < 0 {
+		return
+	}
+	time.AfterFunc(in+s.w.lag+time.Millisecond, func() { s.w.wake(s.key) })
+}
+
+// Edit edits the policy.
+func (s *Service) Edit(edit func(*release.Plan)) {
+	s.change(func(now time.Time) {
+		p := s.policy.live()
+		p.plan = p.plan.DeepCopy()
+		edit(p.plan)
+		p.plan.Generation++
+		p.version++
+		s.policy.put(now, p)
+	})
+}
+
+// Remove deletes the policy.
+func (s *Service) Remove() {
+	s.change(func(now time.Time) {
+		p := s.policy.live()
+		p.gone, p.plan, p.ledger = true, nil, release.Ledger{}
+		p.version++
+		s.policy.put(now, p)
+	})
+}
+
+// Say writes a person's word on a release, if there is such a release.
+func (s *Service) Say(number int64, say func(*release.People)) bool {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	h, ok := s.releases[s.releaseName(number)]
+	if !ok {
+		return false
+	}
+	o := h.live()
+	o.spec = *o.spec.DeepCopy()
+	say(&o.spec.People)
+	o.version++
+	h.put(time.Now(), o)
+	s.wakeAt(0)
+	return true
+}
+
+func (s *Service) releaseName(number int64) string {
+	return release.Spec{Policy: s.key.Name, Number: number}.Name()
+}
+
+// Release gives a release as it is now.
+func (s *Service) Release(number int64) (release.Spec, release.State, bool) {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	h, ok := s.releases[s.releaseName(number)]
+	if !ok {
+		return release.Spec{}, release.State{}, false
+	}
+	o := h.live()
+	return o.spec, *o.state.DeepCopy(), true
+}
+
+// Phase gives a release's phase, or nothing where there is no such release.
+func (s *Service) Phase(number int64) release.Phase {
+	_, state, _ := s.Release(number)
+	return state.Phase
+}
+
+// Moves is how often greenwatch set weights for a release.
+func (s *Service) Moves(number int64) int {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	return s.moves[s.releaseName(number)]
+}
+
+// Known tells whether the daemon has taken what runs as accepted.
+func (s *Service) Known() bool {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	return len(s.policy.live().ledger.Accepted) > 0
+}
+
+// Writes is how often the daemon wrote to the store for this service.
+func (s *Service) Writes() int {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	return s.writes
+}
+
+// Busiest is the most looks at the policy within a minute.
+func (s *Service) Busiest() int {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	most := 0
+	for _, n := range s.looks {
+		most = max(most, n)
+	}
+	return most
+}
+
+const (
+	second = signal.Duration(time.Second)
+	minute = signal.Duration(time.Minute)
+	hour   = signal.Duration(time.Hour)
+)
+
+func num(f float64) *signal.Number {
+	n := signal.Number(f)
+	return &n
+}
+
+// rows is a matrix of three signals; the bounds last as long as they are told.
+func rows(rollback, consider signal.Duration) []judge.Row {
+	return []judge.Row{
+		{Signal: "errors", Kind: signal.Ratio, Unit: "%", Required: true, Cells: []judge.Cell{
+			{Tier: judge.Rollback, Bound: judge.Bound{Above: num(0.05)}, For: rollback},
+			{Tier: judge.Consider, Bound: judge.Bound{Above: num(0.01)}, For: consider},
+			{Tier: judge.Consider, Bound: judge.Bound{Above: num(0.02)}, Canary: true},
+			{Tier: judge.Investigate, Bound: judge.Bound{Above: num(0.005)}},
+		}},
+		{Signal: "latency", Kind: signal.Quantile, Unit: "seconds", Cells: []judge.Cell{
+			{Tier: judge.Rollback, Bound: judge.Bound{Above: num(1)}, For: rollback},
+			{Tier: judge.Investigate, Bound: judge.Bound{Above: num(0.1)}},
+		}},
+		{Signal: "available", Kind: signal.Kubernetes, Cells: []judge.Cell{
+			{Tier: judge.Rollback, Bound: judge.Bound{Unavailable: true}},
+		}},
+	}
+}
+
+// selector says which service and which slot a question is about: the Deployments of a service share
+// its policy's name here.
+const selector = "${namespace}/${deployment}/${slot}"
+
+// questions are what the rows are measured by.
+func questions() []release.Question {
+	return []release.Question{
+		{Signal: "errors", Kind: signal.Ratio, Metric: "requests", Match: selector, Part: "5xx"},
+		{Signal: "latency", Kind: signal.Quantile, Metric: "seconds", Match: selector, Q: 0.99},
+		{Signal: "available", Kind: signal.Kubernetes},
+	}
+}
+
+func plan(m judge.Matrix, s schedule.Schedule, guard signal.Duration, l release.Limits) *release.Plan {
+	q := questions()
+	return &release.Plan{Generation: 1, Mode: release.Enforce, VirtualService: "service", Prometheus: "main",
+		Slots:    []release.Slot{{Name: Blue, Deployment: "service-blue", Host: "blue"}, {Name: Green, Deployment: "service-green", Host: "green"}},
+		Requests: &q[0], Schedule: s, GuardEvery: guard, Matrix: m, Questions: q, Notify: []string{"oncall", "chat"}, Limits: l, HistoryLimit: 50}
+}
+
+// Week is a policy with the default times: seven days, 64 checks.
+func Week() *release.Plan {
+	return plan(judge.Matrix{Bin: minute, UnavailableFor: 30 * second, Requests: "errors", Rows: rows(5*minute, 10*minute)},
+		schedule.Default(), 15*second, release.Limits{Settle: 30 * second, WatchStableFor: 5 * minute, EpisodeClear: 30 * minute,
+			ReassertWithin: 2 * minute, AutomaticFor: 24 * hour, ProofWithin: 5 * minute, KeepCandidateFor: hour, KeepStableFor: 24 * hour})
+}
+
+// Brief is a policy whose week lasts ten minutes, with 8 checks.
+func Brief() *release.Plan {
+	return plan(judge.Matrix{Bin: 10 * second, UnavailableFor: 20 * second, Requests: "errors", Rows: rows(30*second, minute)},
+		schedule.Schedule{{Name: "active", Until: 3 * minute, Every: 30 * second}, {Name: "enhanced", Until: 9 * minute, Every: 3 * minute}},
+		10*second, release.Limits{Settle: 10 * second, WatchStableFor: 30 * second, EpisodeClear: minute,
+			ReassertWithin: minute, AutomaticFor: 24 * hour, ProofWithin: 2 * minute, KeepCandidateFor: minute, KeepStableFor: 24 * hour})
+}

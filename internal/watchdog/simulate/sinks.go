@@ -1,0 +1,102 @@
+package simulate
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/watchdog"
+)
+
+// Sink is a place where people are told: a pager that merges triggers by key while the incident is
+// open, or a chat that keeps one message per story.
+type Sink struct {
+	Pages bool
+	// Down makes it answer with an error, Limited with how long to wait, Hang not at all.
+	Down    bool
+	Limited time.Duration
+	Hang    time.Duration
+
+	// Requests counts all, Early those that came before a limit allowed it.
+	Requests, Early int
+	until           map[string]time.Time
+
+	incidents map[string]*incident
+	posts     map[string]int
+	editions  map[string]int64
+}
+
+// incident is what a pager knows under one key.
+type incident struct {
+	open                       bool
+	opened, triggers, resolves int
+}
+
+func newSink(pages bool) *Sink {
+	return &Sink{Pages: pages, until: map[string]time.Time{}, incidents: map[string]*incident{}, posts: map[string]int{}, editions: map[string]int64{}}
+}
+
+// limited is a provider's wish to be left alone.
+type limited struct{ after time.Duration }
+
+func (l limited) Error() string { return fmt.Sprintf("429: retry after %s", l.after) }
+
+var errDown = errors.New("503: service unavailable")
+
+// take takes one delivery. It is called with the world locked.
+func (s *Sink) take(m watchdog.Message, now time.Time) (string, error) {
+	s.Requests++
+	about := m.Record.Name() + m.Action.Key
+	if now.Before(s.until[about]) {
+		s.Early++
+	}
+	switch {
+	case s.Down:
+		return "", errDown
+	case s.Limited > 0:
+		s.until[about] = now.Add(s.Limited)
+		return "", limited{s.Limited}
+	case !s.Pages:
+		return s.post(m), nil
+	}
+	s.page(m.Action)
+	return "", nil
+}
+
+// post edits the story's message; without a reference it looks for its own message first.
+func (s *Sink) post(m watchdog.Message) string {
+	name := m.Record.Name()
+	if m.Action.Ref == "" && s.posts[name] == 0 {
+		s.posts[name]++
+	}
+	s.editions[name] = m.Action.Story
+	return "ts/" + name
+}
+
+func (s *Sink) page(a release.Action) {
+	in := s.incidents[a.Key]
+	if in == nil {
+		in = &incident{}
+		s.incidents[a.Key] = in
+	}
+	if a.Deed == release.ClosePage {
+		in.resolves++
+		in.open = false
+		return
+	}
+	in.triggers++
+	if !in.open {
+		in.opened++
+		in.open = true
+	}
+}
+
+// retry is what a sink has to say about another try.
+func retry(_ watchdog.Message, attempt int, err error) (time.Duration, bool) {
+	wait := min(2*time.Minute, time.Second<<min(attempt-1, 10))
+	if l, ok := errors.AsType[limited](err); ok {
+		wait = max(wait, l.after)
+	}
+	return wait, true
+}

@@ -1,0 +1,284 @@
+package simulate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+	"github.com/knowledgebeast/greenwatch/internal/watchdog"
+)
+
+// World is everything around the daemon, and the processes that it lives in one after the other.
+// Make it inside a bubble.
+type World struct {
+	mu       sync.Mutex
+	services map[watchdog.Key]*Service
+	keys     []watchdog.Key
+	proms    map[string]*prometheus
+	Sinks    map[string]*Sink
+	Workers  int
+	Meter    *Meter
+	// Takes is how long a write or a delivery takes.
+	Takes time.Duration
+	// Strict writes and reads each status as the API server does, and weighs it.
+	Strict bool
+
+	settings  watchdog.Settings
+	lag       time.Duration // of the caches
+	frozen    time.Time     // what the caches show, if not zero
+	dataPlane time.Duration // how long traffic takes to follow the weights
+	rates     map[string]float64
+	chance    *rand.Rand
+
+	life    *life
+	past    []*life
+	crashes []Crash
+	down    time.Duration
+	version int
+	// Lives and Crashes count processes and their ends.
+	Lives, Crashes int
+	broken         []string
+	chronicle      []string
+}
+
+// NewWorld makes a world with a pager and a chat.
+func NewWorld() *World {
+	return &World{services: map[watchdog.Key]*Service{}, proms: map[string]*prometheus{}, Meter: &Meter{},
+		Sinks: map[string]*Sink{"oncall": newSink(true), "chat": newSink(false)}, Workers: 1, Takes: 20 * time.Millisecond,
+		settings: watchdog.Settings{Mode: release.Enforce, Breaker: 3, BreakerWithin: 10 * minute, BlindFor: 2 * minute, PageExpires: 24 * hour,
+			Sinks: map[string]bool{"oncall": true, "chat": false}},
+		lag: 100 * time.Millisecond, dataPlane: 3 * time.Second, rates: map[string]float64{}}
+}
+
+// Settings are the daemon's file.
+func (w *World) Settings() watchdog.Settings {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.settings
+}
+
+// Set changes the daemon's file and wakes it.
+func (w *World) Set(change func(*watchdog.Settings)) {
+	w.mu.Lock()
+	change(&w.settings)
+	w.mu.Unlock()
+	w.wakeAll()
+}
+
+// Sink changes a sink's behaviour.
+func (w *World) Sink(name string, change func(*Sink)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change(w.Sinks[name])
+}
+
+// Lag sets by how much the caches lag behind.
+func (w *World) Lag(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lag = d
+}
+
+// Freeze stops the caches: they show what was so now, until they are thawed.
+func (w *World) Freeze() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.frozen = time.Now().Add(-w.lag)
+}
+
+// Thaw lets the caches catch up.
+func (w *World) Thaw() {
+	w.mu.Lock()
+	w.frozen = time.Time{}
+	w.mu.Unlock()
+	w.wakeAll()
+}
+
+// Fail lets calls of edges whose name begins so fail, in a share of all, before and after their effect.
+func (w *World) Fail(point string, share float64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rates[point] = share
+}
+
+var errAPI = errors.New("the API server does not answer")
+
+func (w *World) fails(point string, after bool) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for p, share := range w.rates {
+		if share > 0 && strings.HasPrefix(point, p) && (share >= 1 && !after || w.chance != nil && w.chance.Float64() < share) {
+			return errAPI
+		}
+	}
+	return nil
+}
+
+// cached is the moment that the caches show.
+func (w *World) cached(now time.Time) time.Time {
+	if !w.frozen.IsZero() {
+		return w.frozen
+	}
+	return now.Add(-w.lag)
+}
+
+func (w *World) wake(k watchdog.Key) {
+	w.mu.Lock()
+	l := w.life
+	asleep := l == nil || l.dead || !w.frozen.IsZero()
+	w.mu.Unlock()
+	if !asleep {
+		l.daemon.Wake(k)
+	}
+}
+
+func (w *World) wakeAll() {
+	for _, k := range slices.Clone(w.keys) {
+		w.wake(k)
+	}
+}
+
+func (w *World) hanging(sink string) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.Sinks[sink].Hang
+}
+
+// hangs waits as long as a Prometheus does that does not answer.
+func (w *World) hangs(ctx context.Context, prometheus string) {
+	w.mu.Lock()
+	hangs := w.proms[prometheus].faults.live().Hang
+	w.mu.Unlock()
+	if hangs {
+		<-ctx.Done()
+	}
+}
+
+// Live lets processes live one after the other, while the script goes on, until over says that the
+// world has come to rest or the limit is reached. It gives whether it came to rest.
+func (w *World) Live(limit time.Duration, script func(), over func() bool) bool {
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		script()
+	}()
+	end := time.Now().Add(limit)
+	l := w.begin()
+	rest := time.NewTicker(20 * time.Second)
+	defer rest.Stop()
+	ended := false
+	for {
+		select {
+		case <-l.done:
+			l = w.next(l)
+			continue
+		case <-finished:
+			ended, finished = true, nil
+		case <-rest.C:
+		}
+		if late := time.Now().After(end); late || ended && over() {
+			if !ended {
+				<-finished
+			}
+			w.stop()
+			return !late
+		}
+	}
+}
+
+// next begins a new process after the downtime.
+func (w *World) next(l *life) *life {
+	w.mu.Lock()
+	down := w.down
+	w.past = append(w.past, l)
+	w.mu.Unlock()
+	time.Sleep(down)
+	return w.begin()
+}
+
+// stop ends the last process as SIGTERM does.
+func (w *World) stop() {
+	w.mu.Lock()
+	l := w.life
+	w.past = append(w.past, l)
+	w.crashes = nil
+	w.mu.Unlock()
+	l.cancel()
+	<-l.done
+	w.mu.Lock()
+	l.dead = true
+	w.mu.Unlock()
+}
+
+// Calls gives the calls of the nth process.
+func (w *World) Calls(n int) []Call {
+	if n >= len(w.past) {
+		return nil
+	}
+	return w.past[n].calls
+}
+
+// Broken lists the promises that were broken.
+func (w *World) Broken() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.broken)
+}
+
+func (w *World) breaks(format string, args ...any) {
+	if len(w.broken) < 10 {
+		w.broken = append(w.broken, time.Now().UTC().Format("15:04:05 ")+fmt.Sprintf(format, args...))
+	}
+}
+
+// Meter counts.
+type Meter struct {
+	mu                          sync.Mutex
+	Guards, Checks, Late, Moved int
+	Delivery                    map[string]int
+}
+
+// Guarded implements watchdog.Meter.
+func (m *Meter) Guarded(judge.Tier, signal.Cause, signal.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.Guards++
+}
+
+// Checked implements watchdog.Meter.
+func (m *Meter) Checked(_ judge.Tier, late bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.Checks++
+	if late {
+		m.Late++
+	}
+}
+
+// Phases implements watchdog.Meter.
+func (m *Meter) Phases([]watchdog.Record) {}
+
+// Advanced implements watchdog.Meter.
+func (m *Meter) Advanced(release.State, release.State) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.Moved++
+}
+
+// Delivered implements watchdog.Meter.
+func (m *Meter) Delivered(sink, outcome string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.Delivery == nil {
+		m.Delivery = map[string]int{}
+	}
+	m.Delivery[sink+" "+outcome]++
+}
