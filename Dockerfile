@@ -1,5 +1,8 @@
 # syntax=docker/dockerfile:1
-FROM --platform=$BUILDPLATFORM golang:1.26.8 AS build
+# A static program on an empty, non-root base. RUNTIME may name a distroless static image instead.
+ARG RUNTIME=scratch
+
+FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
@@ -9,9 +12,12 @@ ARG TARGETOS TARGETARCH
 ARG VERSION=dev
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -ldflags "-s -w -X main.tag=${VERSION}" -o /out/greenwatch ./cmd/greenwatch
+    go build -trimpath -ldflags "-s -w -X main.tag=${VERSION}" -o /out/greenwatch ./cmd/greenwatch && \
+    printf 'nonroot:x:65532:65532:nonroot:/:/sbin/nologin\n' >/out/passwd
 
-FROM gcr.io/distroless/static-debian12:nonroot
+FROM ${RUNTIME}
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build /out/passwd /etc/passwd
 COPY --from=build /out/greenwatch /greenwatch
 USER 65532:65532
 ENTRYPOINT ["/greenwatch"]

@@ -38,9 +38,10 @@ var mayImport = map[string][]string{
 	"internal/meter":        {"judge", "release", "signal"},
 	"internal/web":          {"finding", "release", "report"},
 	"internal/watchdog":     {"judge", "release", "schedule", "signal"},
+	"internal/watchdog/":    {"judge", "release", "schedule", "signal", "watchdog"},
 	"internal/cli":          {"api/v1alpha1", "finding", "judge", "policy", "release", "report", "signal", "store"},
 	"internal/lab":          {},
-	"internal/lab/":         {"lab", "lab/hold", "lab/standin"},
+	"internal/lab/":         {"lab", "lab/hold", "lab/stage", "lab/standin"},
 	"cmd/greenwatch":        nil, // wires everything
 }
 

@@ -249,7 +249,13 @@ func (c *cluster) reports() []report.Release {
 	return out
 }
 
+// tag is the released version; the image's build sets it.
+var tag string
+
 func version() string {
+	if tag != "" {
+		return tag
+	}
 	if b, ok := debug.ReadBuildInfo(); ok {
 		return b.Main.Version
 	}

@@ -30,6 +30,8 @@ type Deps struct {
 	Check func(ctx context.Context, o CheckOptions) (judge.Verdict, *release.Plan, error)
 	// List gives the active releases.
 	List func(ctx context.Context, o ListOptions) ([]report.Release, error)
+	// Say delivers a person's word.
+	Say Saying
 }
 
 // Cluster says which cluster and namespace is meant, as kubectl's flags do. Empty fields mean what
@@ -108,7 +110,8 @@ happened and why.`,
 		SuggestionsMinimumDistance: 2,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage{cmd.CommandPath(), err} })
-	root.AddCommand(runCommand(d), checkCommand(name, d), statusCommand(name, d), versionCommand(d))
+	root.AddCommand(runCommand(d), checkCommand(name, d), statusCommand(name, d), versionCommand(d),
+		rollbackCommand(name, d), holdCommand(name, d), resumeCommand(name, d), acceptCommand(name, d))
 	return root
 }
 

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
@@ -27,6 +28,7 @@ type fake struct {
 	ran     *RunOptions
 	checked *CheckOptions
 	listed  *ListOptions
+	said    *Word
 
 	verdict  judge.Verdict
 	plan     *release.Plan
@@ -45,6 +47,10 @@ func (f *fake) deps() Deps {
 		List: func(_ context.Context, o ListOptions) ([]report.Release, error) {
 			f.listed = &o
 			return f.releases, f.err
+		},
+		Say: func(_ context.Context, w Word) (string, error) {
+			f.said = &w
+			return "alice", f.err
 		},
 	}
 }
@@ -105,10 +111,11 @@ func TestErrorsHaveTheirOwnExitCodes(t *testing.T) {
 
 func TestNothingIsAskedWhereTheCommandLineIsWrong(t *testing.T) {
 	f := &fake{}
-	for _, line := range []string{"greenwatch check a -o xml", "greenwatch status -o xml", "greenwatch check", "greenwatch run --loud"} {
+	for _, line := range []string{"greenwatch check a -o xml", "greenwatch status -o xml", "greenwatch check", "greenwatch run --loud",
+		"greenwatch rollback", "greenwatch hold kb-1 --for -4h", "greenwatch hold kb-1 --for soon", "greenwatch accept kb-1 kb-2"} {
 		call(t, f, line)
 	}
-	if f.checked != nil || f.listed != nil || f.ran != nil {
+	if f.checked != nil || f.listed != nil || f.ran != nil || f.said != nil {
 		t.Errorf("asked all the same: %+v", f)
 	}
 }
@@ -130,6 +137,29 @@ func TestFlagsReachTheWork(t *testing.T) {
 	call(t, f, "greenwatch run")
 	if want := (&RunOptions{Config: "/etc/greenwatch/config.yaml"}); cmp.Diff(want, f.ran) != "" {
 		t.Error(cmp.Diff(want, f.ran))
+	}
+}
+
+func TestAPersonsWordReachesTheRelease(t *testing.T) {
+	for line, want := range map[string]struct {
+		word Word
+		says string
+	}{
+		"greenwatch rollback kb-1 -n production --reason bad": {Word{Cluster: Cluster{Namespace: "production"}, Release: "kb-1", Decision: release.ChooseRollback, Reason: "bad"},
+			"release kb-1 is to be rolled back, by the word of alice\n"},
+		"greenwatch accept kb-1":        {Word{Release: "kb-1", Decision: release.ChooseAccept}, "release kb-1 is accepted, by the word of alice\n"},
+		"greenwatch hold kb-1":          {Word{Release: "kb-1", Hold: 4 * time.Hour}, "release kb-1 is held for 4h0m0s, by the word of alice\n"},
+		"greenwatch hold kb-1 --for 5m": {Word{Release: "kb-1", Hold: 5 * time.Minute}, "release kb-1 is held for 5m0s, by the word of alice\n"},
+		"greenwatch resume kb-1":        {Word{Release: "kb-1", Resume: true}, "release kb-1 is not held any more, by the word of alice\n"},
+	} {
+		f := &fake{}
+		code, stdout, stderr := call(t, f, line)
+		if code != 0 || stderr != "" || stdout != want.says {
+			t.Errorf("%s: exit %d, %q, %q", line, code, stdout, stderr)
+		}
+		if diff := cmp.Diff(&want.word, f.said); diff != "" {
+			t.Errorf("%s: %s", line, diff)
+		}
 	}
 }
 
@@ -222,6 +252,7 @@ func TestHelp(t *testing.T) {
 		"run":    "greenwatch run --help",
 		"check":  "greenwatch check --help",
 		"status": "greenwatch status --help",
+		"hold":   "greenwatch hold --help",
 		"plugin": "/opt/bin/kubectl-greenwatch status --help",
 	} {
 		t.Run(file, func(t *testing.T) {

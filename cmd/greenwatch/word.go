@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
+	"github.com/knowledgebeast/greenwatch/internal/cli"
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	gwsignal "github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// say patches a person's word into a release's spec.people, under the name that the API server knows
+// the person by.
+func say(ctx context.Context, w cli.Word) (string, error) {
+	p, err := as(w.Cluster)
+	if err != nil {
+		return "", err
+	}
+	who, err := p.kube.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	if err != nil {
+		return "", fmt.Errorf("ask the API server who you are: %w", err)
+	}
+	by := who.Status.UserInfo.Username
+	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"people": people(w, by, time.Now())}})
+	if err != nil {
+		return "", err
+	}
+	_, err = p.objects.Resource(v1alpha1.Releases()).Namespace(p.namespace).Patch(ctx, w.Release, types.MergePatchType, patch,
+		metav1.PatchOptions{FieldManager: "kubectl-greenwatch"})
+	return by, err
+}
+
+// people is the change of spec.people that a word makes. A null takes a field away.
+func people(w cli.Word, by string, now time.Time) map[string]any {
+	switch {
+	case w.Resume:
+		return map[string]any{"hold": nil}
+	case w.Decision != "":
+		return map[string]any{"decision": release.Decision{Choice: w.Decision, By: by, Reason: w.Reason}}
+	}
+	return map[string]any{"hold": release.Hold{By: by, Reason: w.Reason, Until: gwsignal.At(now.Add(w.Hold))}}
+}
