@@ -2,6 +2,7 @@ package release
 
 import (
 	"reflect"
+	"slices"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
@@ -35,15 +36,16 @@ var rules = []struct {
 	{"life", live},
 	{"ladder: decide", decide},
 	{"ladder: climb", climb},
+	{"tell: blind", tellBlind},
 	{"tell: incidents", tellIncidents},
 	{"tell: story", tellStory},
 }
 
 // Advance gives the next state. It depends on its arguments alone and changes neither. The same
-// observation seen twice changes nothing the second time, except that the ladder may climb one step
-// with each call.
+// observation seen twice changes nothing the second time, but for two things: the ladder may climb one
+// step with each call, and what a rule changed is seen by those before it in the next.
 func Advance(old State, o Observed) State {
-	next := old.DeepCopy()
+	next := old.fork()
 	t := &turn{old: old, s: next, o: o}
 	for _, r := range rules {
 		r.apply(t)
@@ -52,6 +54,16 @@ func Advance(old State, o Observed) State {
 		return old
 	}
 	return fit(*t.s)
+}
+
+// fork copies a state for the rules to change: all but the verdicts with evidence, by far the most of it,
+// which rules replace and never change. Most looks change nothing, and then nothing of it was copied.
+func (s State) fork() *State {
+	light := s
+	light.Latest, light.Transitions, light.Decision = nil, nil, nil
+	next := light.DeepCopy()
+	next.Latest, next.Transitions, next.Decision = s.Latest, slices.Clip(s.Transitions), s.Decision
+	return next
 }
 
 // Same tells whether two states are equal in all that is saved. A number that is none equals itself
@@ -88,7 +100,6 @@ func (t *turn) end(p Phase) {
 	t.s.Ended = t.o.Now
 	t.s.NextCheck = 0
 	t.s.Episode = Episode{Number: t.s.Episode.Number}
-	t.set(ConditionBlind, false, "Ended", "")
 }
 
 // orphaned tells whether the policy was deleted; one that is there but not valid is not.

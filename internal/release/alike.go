@@ -14,7 +14,7 @@ func alike(a, b reflect.Value) bool {
 	case reflect.Pointer:
 		return a.UnsafePointer() == b.UnsafePointer() || !a.IsNil() && !b.IsNil() && alike(a.Elem(), b.Elem())
 	case reflect.Slice:
-		return a.Len() == b.Len() && allAlike(a.Len(), a.Index, b.Index)
+		return a.Len() == b.Len() && (a.UnsafePointer() == b.UnsafePointer() || allAlike(a.Len(), a.Index, b.Index))
 	case reflect.Struct:
 		return allAlike(a.NumField(), a.Field, b.Field)
 	default:

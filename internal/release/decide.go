@@ -2,6 +2,7 @@ package release
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/schedule"
@@ -81,23 +82,24 @@ func (t *turn) bothSides() bool {
 	return t.o.Stable != nil && t.o.Stable.Tier == judge.Rollback && t.o.World.Most(t.stable().Slot) > 0
 }
 
-// fleetFull tells whether the breaker is open. Once open it stays so until the time has passed
-// without a rollback.
+// fleetFull tells whether the breaker is open. Once open it stays so, for all releases alike, until the
+// time has passed without a rollback; then it counts anew.
 func (t *turn) fleetFull() bool {
 	if t.o.Breaker <= 0 {
 		return false
 	}
-	n, last := 0, signal.Instant(0)
-	for _, at := range t.o.Fleet.Rollbacks {
-		if t.o.Now.Sub(at) < t.o.BreakerWithin {
-			n++
+	var counted []signal.Instant
+	for _, at := range append(slices.Sorted(slices.Values(t.o.Fleet.Rollbacks)), t.o.Now) {
+		full := len(counted) >= t.o.Breaker
+		if n := len(counted); full && at.Sub(counted[n-1]) >= t.o.BreakerWithin {
+			counted, full = nil, false
 		}
-		last = max(last, at)
+		for !full && len(counted) > 0 && at.Sub(counted[0]) >= t.o.BreakerWithin {
+			counted = counted[1:]
+		}
+		counted = append(counted, at)
 	}
-	if n >= t.o.Breaker {
-		return true
-	}
-	return t.s.Is(ConditionFleetWithheld) && !last.IsZero() && t.o.Now.Sub(last) < t.o.BreakerWithin
+	return len(counted) > t.o.Breaker
 }
 
 // open begins the ladder of a rollback.

@@ -2,6 +2,7 @@ package release
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 )
@@ -19,16 +20,24 @@ var thinners = []func(*State){
 	func(s *State) { s.Lines = tail(s.Lines, 32) },
 	func(s *State) { each(decision(s), dropQueries) },
 	func(s *State) { s.Transitions = nil },
+	func(s *State) { each(latest(s), dropOthersWords) },
 	func(s *State) { each(decision(s), onlyDecisive) },
+	func(s *State) { each(latest(s), dropOthers) },
+	func(s *State) { each(decision(s), dropOthersWords) },
+	func(s *State) { each(decision(s), dropOthers) },
 }
 
 // fit keeps a state within MaxBytes by thinning evidence, the decision's last.
 func fit(s State) State {
+	if size(s) <= MaxBytes {
+		return s
+	}
+	s = *s.DeepCopy() // the evidence may be that of the state before, too
 	for _, thin := range thinners {
+		thin(&s)
 		if size(s) <= MaxBytes {
 			break
 		}
-		thin(&s)
 	}
 	return s
 }
@@ -77,6 +86,19 @@ func onlyDecisive(v *judge.Verdict) {
 			v.Evidence[i].Bins = nil
 		}
 	}
+}
+
+// dropOthersWords leaves of the signals that did not decide their tier and their value.
+func dropOthersWords(v *judge.Verdict) {
+	for i := range v.Evidence {
+		if e := &v.Evidence[i]; e.Signal != v.Signal {
+			e.Findings, e.Detail = nil, ""
+		}
+	}
+}
+
+func dropOthers(v *judge.Verdict) {
+	v.Evidence = slices.DeleteFunc(v.Evidence, func(e judge.Evidence) bool { return e.Signal != v.Signal })
 }
 
 func tail[T any](s []T, n int) []T { return s[max(0, len(s)-n):] }

@@ -114,6 +114,12 @@ func climbReady(t *turn, l *Ladder) {
 	}
 }
 
+// canMove tells whether stable could take the traffic at this moment.
+func (t *turn) canMove(l *Ladder) bool {
+	level, _ := t.readiness()
+	return level != Gone && t.o.World.Slot(t.stable().Slot).Ready >= t.toMove(l)
+}
+
 // toMove is how many ready replicas of stable it takes to move now: if the candidate serves nothing,
 // any is better.
 func (t *turn) toMove(l *Ladder) int32 {
@@ -127,13 +133,18 @@ func (t *turn) toMove(l *Ladder) int32 {
 func (s State) failsAll() bool { return s.Decision != nil && s.Decision.Unavailable() }
 
 // climbShift is passed by the outcome of the write, or by seeing that it is done: after a crash
-// between the write and the save there is no outcome.
+// between the write and the save there is no outcome. A stable that is not ready any more is made
+// ready again first.
 func climbShift(t *turn, l *Ladder) {
 	if t.o.World.Live && t.known() && t.o.World.Most(t.candidate().Slot) == 0 {
 		t.shifted(l, t.o.Now)
 		return
 	}
 	if t.o.World.Live && t.s.Is(ConditionHeld) && t.lapsed(l) {
+		return
+	}
+	if t.o.World.Live && !t.canMove(l) {
+		l.Step = Ready
 		return
 	}
 	if t.late(l) && l.Stuck == "" {

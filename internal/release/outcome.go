@@ -32,9 +32,6 @@ func (t *turn) acted(o Outcome) {
 			return
 		}
 		l.stuck(o)
-		if o.Result == Refused {
-			l.Step = Ready
-		}
 	case o.Action.Deed == ScaleAway && l.Step == ScaleDown:
 		if done {
 			t.finish(l, "")

@@ -2,6 +2,7 @@ package release_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
@@ -78,7 +80,8 @@ type sim struct {
 	script   []event
 	outcomes []release.Outcome // fed to every call, again and again
 	tick     int64
-	schema   schema // of a Release's status
+	before   func(release.Action) // called before each deed
+	schema   schema               // of a Release's status
 	calls    int
 	changes  int
 	log      []string
@@ -292,7 +295,7 @@ func (s *sim) traffic() *release.Traffic {
 	return m
 }
 
-// act does what is pending, and tells whether the cluster was touched.
+// act does what is pending, and tells whether the cluster was changed.
 func (s *sim) act(o release.Observed) bool {
 	s.t.Helper()
 	touched := false
@@ -308,8 +311,8 @@ func (s *sim) act(o release.Observed) bool {
 				s.say("%s %s", a.Deed, a.Incident.Code)
 			}
 		default:
-			touched = true
 			out.Result, out.Detail = s.deed(a)
+			touched = out.Result == release.Performed
 			s.say("%s %s", a.Deed, out.Result)
 		}
 		outcomes = append(outcomes, out)
@@ -323,6 +326,9 @@ func (s *sim) act(o release.Observed) bool {
 }
 
 func (s *sim) deed(a release.Action) (release.Result, string) {
+	if s.before != nil {
+		s.before(a)
+	}
 	if p := s.perform[a.Deed]; p != nil {
 		if result, detail := p(a); result != release.Performed {
 			return result, detail
@@ -346,10 +352,15 @@ func (s *sim) deed(a release.Action) (release.Result, string) {
 func (s *sim) advance(o release.Observed) {
 	s.t.Helper()
 	s.calls++
-	old, in := saved(s.t, s.state), string(encode(s.t, o))
-	next := release.Advance(s.state, o)
-	if !release.Same(old, s.state) || in != string(encode(s.t, o)) {
-		s.t.Fatalf("%s: Advance changed its arguments", s.since())
+	var next release.State
+	if s.calls%64 == 0 || o.Check != nil || o.Guard != nil && o.Guard.Tier == judge.Rollback {
+		in := string(encode(s.t, s.state)) + string(encode(s.t, o))
+		next = release.Advance(s.state, o)
+		if in != string(encode(s.t, s.state))+string(encode(s.t, o)) {
+			s.t.Fatalf("%s: Advance changed its arguments", s.since())
+		}
+	} else {
+		next = release.Advance(s.state, o)
 	}
 	if !next.Cutover.IsZero() && s.spec.Cutover.IsZero() {
 		s.spec.Cutover = next.Cutover
@@ -376,14 +387,30 @@ func (s *sim) must(next release.State, o release.Observed) {
 		s.t.Errorf("%s: the API server refuses the state: %s", s.since(), wrong)
 	}
 	climbing := next.Ladder != nil && next.Ladder.Step != release.Done
-	if twice := release.Advance(next, o); !climbing && !release.Same(next, twice) {
-		s.t.Errorf("%s: the same observation changes something the second time:\n%s\n%s", s.since(), encode(s.t, next), encode(s.t, twice))
+	// What a rule changed is seen by those before it in the next call: then all is settled.
+	twice := release.Advance(next, o)
+	climbing = climbing || twice.Ladder != nil && twice.Ladder.Step != release.Done
+	if thrice := release.Advance(twice, o); !climbing && !release.Same(twice, thrice) {
+		s.t.Errorf("%s: the same observation goes on changing something:\n%s", s.since(), difference(s.t, twice, thrice))
+	}
+	if moved := next.Phase != s.state.Phase; !moved && !climbing && !release.Same(next, twice) {
+		s.t.Errorf("%s: the same observation changes something the second time:\n%s", s.since(), difference(s.t, next, twice))
 	}
 	for _, a := range release.Pending(next, o) {
 		if want, is := stepOf[a.Deed]; is && (next.Ladder == nil || next.Ladder.Step != want) {
 			s.t.Errorf("%s: %s is pending at another step than %s", s.since(), a.Deed, want)
 		}
 	}
+}
+
+// difference shows two states as they are saved.
+func difference(t *testing.T, a, b release.State) string {
+	t.Helper()
+	var x, y any
+	if err := errors.Join(json.Unmarshal(encode(t, a), &x), json.Unmarshal(encode(t, b), &y)); err != nil {
+		t.Fatal(err)
+	}
+	return cmp.Diff(x, y)
 }
 
 var stepOf = map[release.Deed]release.Step{release.ScaleUp: release.Ready, release.SetShares: release.Shift, release.ScaleAway: release.ScaleDown}

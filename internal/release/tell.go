@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
 // mostIncidents is how many incidents are kept; the oldest that everybody has been told of go first.
@@ -106,6 +107,15 @@ func (t *turn) forgettable() int {
 		return i
 	}
 	return slices.IndexFunc(t.s.Incidents, closed)
+}
+
+// tellBlind says whether the release is judged without enough evidence, and why.
+func tellBlind(t *turn) {
+	if t.s.Over() || t.s.Verdict.Tier != judge.Blind {
+		t.set(ConditionBlind, false, "Sees", "")
+		return
+	}
+	t.set(ConditionBlind, true, orElse(string(t.s.Verdict.Cause), "Unknown"), t.s.Verdict.Reason)
 }
 
 // tellStory counts an edition of the story for every change that is worth telling.
@@ -210,10 +220,11 @@ func considerRaised(t *turn) (string, bool) {
 	return t.s.Verdict.Reason, t.watched() && t.s.Verdict.Tier == judge.Consider
 }
 
-// blindRaised leaves a Prometheus that is away to the incident of its own.
+// blindRaised leaves a Prometheus that is away to the incident of its own. What was unknown since it was
+// away may stand for a moment longer than it is.
 func blindRaised(t *turn) (string, bool) {
 	v := t.s.Verdict
-	if !t.watched() || v.Tier != judge.Blind || !pagesBlind(v.Cause) || t.o.Away || t.o.BlindFor <= 0 {
+	if !t.watched() || v.Tier != judge.Blind || !pagesBlind(v.Cause) || v.Cause == signal.Away || t.o.Away || t.o.BlindFor <= 0 {
 		return "", false
 	}
 	return v.Reason, t.o.Now.Sub(v.Since) >= t.o.BlindFor

@@ -44,15 +44,15 @@ func TestRollback(t *testing.T) {
 }
 
 func TestAShortBurstMovesNothing(t *testing.T) {
-	s := newSim(t).at(time.Minute, cutover).errors(green, 20*time.Minute, 24*time.Minute, 0.2).until(time.Hour)
+	s := newSim(t).at(time.Minute, cutover).errors(green, 20*time.Minute, 23*time.Minute+30*time.Second, 0.2).until(time.Hour)
 	s.phase(release.Watching)
 	s.never("RollingBack")
 }
 
 func TestFourMinutesAfterTheFirstTrafficAreNotFive(t *testing.T) {
-	s := newSim(t).at(time.Minute, cutover).errors(green, 0, 5*time.Minute, 1).until(5*time.Minute + 10*time.Second)
+	s := newSim(t).at(time.Minute, cutover).errors(green, 0, 5*time.Minute, 0.5).until(5*time.Minute + 10*time.Second)
 	s.never("RollingBack")
-	s = newSim(t).at(time.Minute, cutover).errors(green, 0, forever, 1).until(6 * time.Minute)
+	s = newSim(t).at(time.Minute, cutover).errors(green, 0, forever, 0.5).until(6 * time.Minute)
 	s.happened("6m0s RollingBack Recheck")
 }
 
@@ -146,7 +146,7 @@ func TestACandidateThatFailsEveryRequestIsLeftForAnyReadyReplica(t *testing.T) {
 		}
 		return release.Performed, ""
 	}
-	s.until(30 * time.Minute).happened("21m0s RollingBack Recheck", "21m0s SetShares Performed")
+	s.until(30*time.Minute).happened("21m0s RollingBack Recheck", "21m0s SetShares Performed")
 	if s.state.Ladder.Needed != 3 {
 		t.Errorf("the ladder needs %d, want it as it was decided: 3", s.state.Ladder.Needed)
 	}
@@ -166,8 +166,8 @@ func TestStableThatNeverGetsReadyKeepsTheTraffic(t *testing.T) {
 		t.Errorf("stuck is %q", got)
 	}
 	// Its control: once it is ready the traffic moves, and the page is closed.
-	s.at(s.since()+time.Second, ready(blue, 3, 3)).until(2*time.Hour)
-	s.happened("1h0m2s SetShares Performed", "1h0m2s ClosePage RollbackStuck")
+	s.at(s.since()+time.Second, ready(blue, 3, 3)).until(2 * time.Hour)
+	s.happened("1h0m1s SetShares Performed", "1h0m1s ClosePage RollbackStuck")
 }
 
 func TestGoneStableKeepsTheTraffic(t *testing.T) {
@@ -304,8 +304,8 @@ func TestForeignWriterIsAnsweredThreeTimes(t *testing.T) {
 	if n != 4 {
 		t.Errorf("the weights were set %d times, want once and three times again", n)
 	}
-	s.happened("24m30s SetShares Performed", "24m36s SetShares Performed", "24m42s SetShares Performed", "24m48s SetShares Performed",
-		"24m53s Watching Done", "24m53s OpenPage RollbackLost")
+	s.happened("24m30s SetShares Performed", "24m35s SetShares Performed", "24m40s SetShares Performed", "24m45s SetShares Performed",
+		"24m50s Watching Done", "24m50s OpenPage RollbackLost")
 	if !s.state.Is(release.ConditionRollbackLost) || s.state.Ladder.Lost != "argocd" {
 		t.Errorf("lost to %q", s.state.Ladder.Lost)
 	}
@@ -378,7 +378,7 @@ func TestSomebodyTookTheTrafficFirst(t *testing.T) {
 // after the rollback
 
 func TestBadStableIsPagedAndTheCandidateStays(t *testing.T) {
-	s := bad(t).errors(blue, 21*time.Minute, 50*time.Minute, 0.2).until(49 * time.Minute)
+	s := bad(t).errors(blue, 20*time.Minute, 50*time.Minute, 0.2).until(49 * time.Minute)
 	s.happened("24m40s RolledBack WatchStable", "24m45s OpenPage StableBad")
 	if step(s) != release.WatchStable {
 		t.Fatalf("the step is %s, want WatchStable as long as stable is bad", step(s))
@@ -390,7 +390,7 @@ func TestBadStableIsPagedAndTheCandidateStays(t *testing.T) {
 func TestAHoldKeepsTheCandidateUp(t *testing.T) {
 	s := bad(t).at(time.Hour, hold(4*time.Hour)).until(3*time.Hour + 59*time.Minute)
 	s.never("ScaleAway")
-	s.until(5 * time.Hour).happened("4h0m10s ScaleAway Performed")
+	s.until(5 * time.Hour).happened("4h0m0s ScaleAway Performed")
 }
 
 func TestScaleAwayRefusedKeepsTheCandidate(t *testing.T) {
@@ -413,11 +413,31 @@ func TestARefusedShiftIsPagedAtOnceAndTriedAgain(t *testing.T) {
 		}
 		return release.Performed, ""
 	}
-	s.at(26*time.Minute, func(*sim) { refuse = false }).until(27 * time.Minute)
-	s.happened("24m30s SetShares Refused", "24m30s OpenPage RollbackStuck", "26m0s SetShares Performed", "26m0s ClosePage RollbackStuck")
+	s.until(25 * time.Minute)
+	changes, story := s.changes, s.state.Story
+	s.until(26 * time.Minute)
+	if s.changes != changes || s.state.Story != story {
+		t.Errorf("being refused again is news: %d changes, %d editions", s.changes-changes, s.state.Story-story)
+	}
+	s.at(26*time.Minute+10*time.Second, func(*sim) { refuse = false }).until(27 * time.Minute)
+	s.happened("24m30s SetShares Refused", "24m30s OpenPage RollbackStuck", "26m10s SetShares Performed", "26m10s ClosePage RollbackStuck")
 	if s.count("OpenPage RollbackStuck") != 1 {
 		t.Error("paged more than once")
 	}
+}
+
+func TestStableThatFallsBackIsMadeReadyAgain(t *testing.T) {
+	s := bad(t)
+	s.perform[release.SetShares] = func(release.Action) (release.Result, string) {
+		if s.slot(blue).Ready < 3 {
+			return release.Refused, "not ready"
+		}
+		return release.Performed, ""
+	}
+	s.stepBy(func() bool { return step(s) == release.Shift })
+	ready(blue, 1, 1)(s)
+	s.until(30 * time.Minute)
+	s.happened("24m32s RollingBack Shift", "24m32s RollingBack Ready", "24m32s ScaleUp Performed", "25m12s SetShares Performed")
 }
 
 func TestAConflictIsNoTrouble(t *testing.T) {
@@ -431,7 +451,7 @@ func TestAConflictIsNoTrouble(t *testing.T) {
 	}
 	s.until(30 * time.Minute)
 	s.never("OpenPage RollbackStuck")
-	s.happened("24m30s SetShares Conflict", "24m30s SetShares Performed")
+	s.happened("24m30s SetShares Conflict", "24m34s SetShares Performed")
 }
 
 func TestAFailedShiftIsPagedWhenLate(t *testing.T) {
@@ -500,7 +520,7 @@ func TestWithheld(t *testing.T) {
 func TestTheFleetsBreakerClosesAfterTenQuietMinutes(t *testing.T) {
 	s := bad(t)
 	s.fleet = []signal.Instant{t0 + 1000, t0 + 1100, t0 + 1200} // the last at 20m
-	s.until(40 * time.Minute).happened("24m30s OpenPage FleetWithheld", "30m0s RollingBack Recheck", "30m0s ClosePage FleetWithheld", "30m0s OpenPage Rollback")
+	s.until(40*time.Minute).happened("24m30s OpenPage FleetWithheld", "30m0s RollingBack Recheck", "30m0s ClosePage FleetWithheld", "30m0s OpenPage Rollback")
 	s = bad(t)
 	s.fleet = []signal.Instant{t0 + 1100, t0 + 1200} // two are not three
 	s.until(25 * time.Minute).happened("24m30s RollingBack Recheck")
@@ -512,7 +532,7 @@ func TestAHoldEnds(t *testing.T) {
 	if c := s.state.Condition(release.ConditionHeld); c == nil || c.Message != "ann holds it until 2023-11-14T22:53:20Z: looking" {
 		t.Errorf("held is %+v", c)
 	}
-	s.until(41 * time.Minute).happened("24m30s OpenPage RollbackWithheld", "40m0s RollingBack Recheck")
+	s.until(41*time.Minute).happened("24m30s OpenPage RollbackWithheld", "40m0s RollingBack Recheck")
 }
 
 func TestAHoldStopsALadderThatHasMovedNothing(t *testing.T) {
@@ -533,7 +553,7 @@ func TestAHeldRollbackIsNotFoughtFor(t *testing.T) {
 
 func TestStableThatTurnsOutAsBadStopsTheLadder(t *testing.T) {
 	s := bad(t).at(10*time.Minute, ready(blue, 3, 1)).at(15*time.Minute, shares(0.5, "deployer")).errors(blue, 22*time.Minute, forever, 0.2).until(40 * time.Minute)
-	s.happened("24m30s RollingBack Ready", "26m30s Watching", "26m45s OpenPage RollbackWithheld")
+	s.happened("24m30s RollingBack Ready", "26m16s Watching", "26m30s OpenPage RollbackWithheld")
 	s.never("SetShares")
 	s.withheld("BothSides")
 }
@@ -626,7 +646,7 @@ func TestADecisionIsReplacedBeforeItIsActedOn(t *testing.T) {
 	s.never("SetShares")
 	// Its control: once the weights were set it is too late.
 	s = newSim(t).at(time.Minute, cutover).at(5*time.Minute, decision(release.ChooseRollback, "ann")).at(5*time.Minute+5*time.Second, decision(release.ChooseAccept, "bob")).until(time.Hour)
-	s.happened("5m5s OpenPage DecisionRefused", "5m10s RolledBack WatchStable")
+	s.happened("5m5s OpenPage DecisionRefused", "5m11s RolledBack WatchStable")
 	if s.state.Incidents[len(s.state.Incidents)-1].Text != "Accept by bob is refused: the traffic has been moved already" {
 		t.Errorf("got %+v", s.state.Incidents)
 	}
@@ -790,7 +810,7 @@ func TestOneEpisodeOnePage(t *testing.T) {
 	if s.count("OpenPage Consider") != 1 || s.count("ClosePage Consider") != 1 || s.state.Episode.Number != 1 || s.state.Episode.Open() {
 		t.Errorf("episode %+v: %v", s.state.Episode, s.log)
 	}
-	s.happened("20m0s OpenPage Consider", "1h52m0s ClosePage Consider")
+	s.happened("20m0s OpenPage Consider", "1h53m0s ClosePage Consider")
 	// Its control: after 30 clear minutes it is another episode.
 	s.until(5 * time.Hour)
 	if s.count("OpenPage Consider") != 2 || s.state.Episode.Number != 2 {
@@ -815,7 +835,7 @@ func TestCanaryForEver(t *testing.T) {
 	if s.count("OpenPage") != 1 || s.state.Checks != 0 {
 		t.Errorf("%d pages, %d checks", s.count("OpenPage"), s.state.Checks)
 	}
-	s.at(s.since()+time.Second, cutover).until(101 * time.Hour).happened("100h0m1s Watching", "100h0m1s ClosePage CanaryReminder")
+	s.at(s.since()+time.Second, cutover).until(101*time.Hour).happened("100h0m1s Watching", "100h0m1s ClosePage CanaryReminder")
 }
 
 func TestABadCanaryIsRolledBack(t *testing.T) {

@@ -93,7 +93,6 @@ func takeCheck(t *turn) {
 // be blind is not to be clear, whatever the cause.
 func takeEpisode(t *turn) {
 	e := &t.s.Episode
-	t.set(ConditionBlind, t.s.Verdict.Tier == judge.Blind && !t.s.Over(), orElse(string(t.s.Verdict.Cause), "Sees"), t.s.Verdict.Reason)
 	if t.trouble() {
 		if !e.Open() {
 			*e = Episode{Number: e.Number + 1, Opened: t.o.Now}
