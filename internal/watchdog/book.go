@@ -87,8 +87,8 @@ func (b *book) clear(l letter) {
 	delete(b.rest, l)
 }
 
-// keep forgets the releases of a policy that are not among those given.
-func (b *book) keep(k Key, records []Record) {
+// keep forgets the releases of a policy that are not among those given, and names them.
+func (b *book) keep(k Key, records []Record) (forgotten []string) {
 	names := map[string]bool{}
 	for _, r := range records {
 		names[r.Name()] = true
@@ -96,8 +96,10 @@ func (b *book) keep(k Key, records []Record) {
 	for _, name := range b.of(k) {
 		if !names[name] {
 			b.forget(name)
+			forgotten = append(forgotten, name)
 		}
 	}
+	return forgotten
 }
 
 func (b *book) of(k Key) []string {

@@ -16,7 +16,7 @@ import (
 // How much is simulated: a seed is one random walk, and some lives of every course. From 500 on every
 // single crash of every course is tried.
 var (
-	seeds = flag.Int("seeds", 8, "how many seeds to simulate")
+	seeds = flag.Int("seeds", 4, "how many seeds to simulate")
 	first = flag.Uint64("seed", 1, "the first seed")
 )
 

@@ -2,6 +2,7 @@ package watchdog
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/util/workqueue"
 
+	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
@@ -92,15 +94,19 @@ func (d *Daemon) look(ctx context.Context, k Key) {
 	if ctx.Err() != nil {
 		return
 	}
-	if err != nil {
-		d.log.Error("look", zap.Stringer("policy", k), zap.Error(err))
-		d.policies.AddRateLimited(k)
-		return
-	}
-	d.policies.Forget(k)
 	if !wake.IsZero() {
 		d.policies.AddAfter(k, time.Until(wake.Time()))
 	}
+	if err == nil {
+		d.policies.Forget(k)
+		return
+	}
+	log := d.log.Error
+	if errors.Is(err, ErrConflict) {
+		log = d.log.Info
+	}
+	log("look", zap.Stringer("policy", k), zap.Error(err))
+	d.policies.AddRateLimited(k)
 }
 
 // ticks remembers the guard's last tick of each release, and when it was: in memory alone, so that a
@@ -127,6 +133,20 @@ func (t *ticks) set(name string, n int64) {
 	t.at[name] = time.Now()
 }
 
+// again lets the same tick be taken once more.
+func (t *ticks) again(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.last, name)
+}
+
+// rest says that a release is not guarded now.
+func (t *ticks) rest(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.at, name)
+}
+
 func (t *ticks) forget(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -134,9 +154,10 @@ func (t *ticks) forget(name string) {
 	delete(t.at, name)
 }
 
-// trusted remembers for which policies the cache may be believed: the last look wrote nothing and failed
-// in nothing. After this process' own writes, after a conflict and at the start of a process the API
-// server is asked, since the cache may not have the last write yet, be it of the leader before.
+// trusted remembers for which policies the cache may be believed: it was seen to show what the API server
+// has, and nothing was written and nothing failed since. After this process' own writes, after a conflict
+// and at the start of a process the API server is asked, since the cache may not have the last write yet,
+// be it of the leader before.
 type trusted struct {
 	mu    sync.Mutex
 	quiet map[Key]bool
@@ -194,6 +215,32 @@ func (f *fleet) others(active []Record, name string) []signal.Instant {
 		}
 	}
 	return out
+}
+
+// note keeps what a release's next state says of an automatic rollback.
+func (f *fleet) note(r Record, next release.State) release.State {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.noted(r, next)
+}
+
+func (f *fleet) noted(r Record, next release.State) release.State {
+	switch l := next.Ladder; {
+	case l == nil:
+		delete(f.decided, r.Name())
+	case l.Automatic && r.State.Ladder == nil:
+		f.decided[r.Name()] = l.Decided
+	}
+	return next
+}
+
+// takeBack forgets a decision that was not saved.
+func (f *fleet) takeBack(r Record) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if r.State.Ladder == nil {
+		delete(f.decided, r.Name())
+	}
 }
 
 // expire forgets what is too old to count.

@@ -273,7 +273,7 @@ func counted(r signal.Reading) (signal.Number, signal.Cause) {
 // JudgeOnce judges a release's candidate now by the whole matrix, and does nothing else. Only Read and
 // Newest of the edges are used.
 func JudgeOnce(ctx context.Context, e Edges, plan *release.Plan, r Record, w release.World, at signal.Instant) judge.Verdict {
-	d := &Daemon{Edges: e, away: away{servers: map[string]*server{}}}
+	d := &Daemon{Edges: e, settings: func() Settings { return Settings{} }, away: away{servers: map[string]*server{}}}
 	o := release.Observed{Now: at, World: w}
 	return d.judgeNow(ctx, measurement{plan: plan, record: r}, &o, r.Spec.Candidate, anyCell, r.State.FirstTraffic)
 }

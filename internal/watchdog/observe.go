@@ -32,6 +32,9 @@ func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int)
 	d.Unready(p.Key, &o.World, at, need.Guard || need.Stable)
 	d.measure(ctx, measurement{plan: plan, record: r, need: need}, &o)
 	o.Away = d.away.is(plan.Prometheus)
+	if p := r.State.Phase; p != release.Canary && p != release.Watching {
+		d.ticks.rest(r.Name())
+	}
 	return o, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
@@ -24,7 +25,9 @@ const retryIn = signal.Duration(1e9)
 func (d *Daemon) Sync(ctx context.Context, k Key) (signal.Instant, error) {
 	l := &looking{}
 	wake, err := d.sync(ctx, k, l)
-	d.trusted.set(k, err == nil && !l.wrote)
+	if err != nil || l.wrote {
+		d.trusted.set(k, false)
+	}
 	return wake, err
 }
 
@@ -41,10 +44,15 @@ func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, e
 		return 0, fmt.Errorf("read releases of %s: %w", k, err)
 	}
 	var errs []error
-	if p.Plan != nil {
+	switch {
+	case p.Plan != nil:
 		d.meet(p.Plan.Prometheus)
 		if records, err = d.detect(ctx, p, records, l); err != nil {
 			errs = append(errs, fmt.Errorf("detect releases of %s: %w", k, err))
+		}
+	case !p.Gone:
+		if err := d.SaveLedger(ctx, p, p.Ledger, p.Problems); err != nil {
+			errs = append(errs, fmt.Errorf("say what is wrong with policy %s: %w", k, err))
 		}
 	}
 	var wake signal.Instant
@@ -78,18 +86,31 @@ func (d *Daemon) tidy(ctx context.Context, r Record, l *looking) error {
 // releases reads the active releases: live as soon as one of them has something open, or where the
 // cache may not have the last write yet.
 func (d *Daemon) releases(ctx context.Context, k Key) ([]Record, error) {
-	records, err := d.Releases(ctx, k, false)
+	cached, err := d.Releases(ctx, k, false)
 	if err != nil {
 		return nil, err
 	}
-	if !d.trusted.is(k) || slices.ContainsFunc(records, intends) {
+	records := cached
+	if !d.trusted.is(k) || slices.ContainsFunc(cached, intends) {
 		if records, err = d.Releases(ctx, k, true); err != nil {
 			return nil, err
 		}
-		d.book.keep(k, records)
+		for _, name := range d.book.keep(k, records) {
+			d.ticks.forget(name)
+		}
+		d.trusted.set(k, slices.EqualFunc(sorted(cached), sorted(records), same))
 	}
+	return sorted(records), nil
+}
+
+func sorted(records []Record) []Record {
 	slices.SortFunc(records, func(a, b Record) int { return cmp.Compare(a.Spec.Number, b.Spec.Number) })
-	return records, nil
+	return records
+}
+
+// same tells whether two reads of a release gave the same.
+func same(a, b Record) bool {
+	return reflect.DeepEqual(a.Spec, b.Spec) && release.Same(a.State, b.State)
 }
 
 // intends tells whether a release has an intention that is saved and not yet seen through: to act, to
@@ -177,7 +198,7 @@ func (d *Daemon) round(ctx context.Context, p Policy, records []Record, i int, o
 		return o, false, err
 	}
 	o.Outcomes = append(o.Outcomes, outcomes...)
-	changed, err := d.advance(ctx, &records[i], o)
+	changed, err := d.advance(ctx, &records[i], o, p.Ledger.Routes)
 	if err != nil {
 		return o, false, err
 	}
@@ -206,16 +227,15 @@ func failed(outcomes []release.Outcome) bool {
 	return slices.ContainsFunc(outcomes, func(o release.Outcome) bool { return o.Result != release.Performed })
 }
 
-// advance gives the release its next state and saves it if it differs. A rollback is decided under a
-// lock, so that two decisions can't both be the last one that the breaker allows.
-func (d *Daemon) advance(ctx context.Context, r *Record, o release.Observed) (changed bool, err error) {
+// advance gives the release its next state and saves it if it differs.
+func (d *Daemon) advance(ctx context.Context, r *Record, o release.Observed, memory []release.RouteMemory) (changed bool, err error) {
 	next := *r
 	next.State = d.decide(*r, &o)
 	if release.Same(r.State, next.State) {
 		return false, nil
 	}
 	if next.State.Phase != r.State.Phase && !o.World.Live {
-		if next.State, err = d.confirm(ctx, *r, &o); err != nil {
+		if next.State, err = d.confirm(ctx, *r, &o, memory); err != nil {
 			return false, err
 		}
 	}
@@ -226,12 +246,11 @@ func (d *Daemon) advance(ctx context.Context, r *Record, o release.Observed) (ch
 	}
 	saved, err := d.Save(ctx, *r, next)
 	if err != nil {
-		d.undecide(*r)
-		// What was measured in vain is measured again.
-		d.ticks.forget(r.Name())
 		if errors.Is(err, ErrConflict) {
-			d.policies.Add(Key{r.Namespace, r.Spec.Policy})
+			d.fleet.takeBack(*r)
 		}
+		// What was measured in vain is measured again.
+		d.ticks.again(r.Name())
 		return false, fmt.Errorf("save: %w", err)
 	}
 	old := r.State
@@ -244,15 +263,15 @@ func (d *Daemon) advance(ctx context.Context, r *Record, o release.Observed) (ch
 
 // confirm decides a step of the release's life again, on the world as it is: the caches may still show
 // what was so before this process' own last write, and a life that ended does not begin again.
-func (d *Daemon) confirm(ctx context.Context, r Record, o *release.Observed) (release.State, error) {
+func (d *Daemon) confirm(ctx context.Context, r Record, o *release.Observed, memory []release.RouteMemory) (release.State, error) {
 	plan := inForce(o.Plan, r.State)
 	if plan == nil {
 		return d.decide(r, o), nil
 	}
-	sight, err := d.Observe(ctx, plan, nil, true)
+	sight, err := d.Observe(ctx, plan, memory, true)
 	if err != nil {
-		d.undecide(r)
-		d.ticks.forget(r.Name())
+		d.fleet.takeBack(r)
+		d.ticks.again(r.Name())
 		return r.State, err
 	}
 	o.World = sight.World
@@ -260,27 +279,18 @@ func (d *Daemon) confirm(ctx context.Context, r Record, o *release.Observed) (re
 	return d.decide(r, o), nil
 }
 
+// decide advances the state. Only where a rollback may be decided the rest of the fleet counts: then
+// one release is decided after the other, so that two can't both be the last that the breaker allows.
 func (d *Daemon) decide(r Record, o *release.Observed) release.State {
+	if o.Guard == nil || o.Guard.Tier != judge.Rollback {
+		return d.fleet.note(r, release.Advance(r.State, *o))
+	}
+	active := d.Active()
 	d.fleet.mu.Lock()
 	defer d.fleet.mu.Unlock()
 	d.fleet.expire(o.Now, o.BreakerWithin)
-	o.Fleet = release.Fleet{Rollbacks: d.fleet.others(d.Active(), r.Name())}
-	next := release.Advance(r.State, *o)
-	if l := next.Ladder; l != nil && l.Automatic && r.State.Ladder == nil {
-		d.fleet.decided[r.Name()] = l.Decided
-	}
-	if next.Ladder == nil {
-		delete(d.fleet.decided, r.Name())
-	}
-	return next
-}
-
-func (d *Daemon) undecide(r Record) {
-	d.fleet.mu.Lock()
-	defer d.fleet.mu.Unlock()
-	if r.State.Ladder == nil {
-		delete(d.fleet.decided, r.Name())
-	}
+	o.Fleet = release.Fleet{Rollbacks: d.fleet.others(active, r.Name())}
+	return d.fleet.noted(r, release.Advance(r.State, *o))
 }
 
 // perform does what the saved state asks of the cluster.

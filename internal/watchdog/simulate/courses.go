@@ -34,9 +34,9 @@ const (
 	mnt = time.Minute
 )
 
-// canary deploys a revision to green and leads a tenth of the traffic there.
-func (s *Service) canary(slot, revision string) {
-	s.w.until(s.Known)
+// Canary deploys a revision to green and leads a tenth of the traffic there.
+func (s *Service) Canary(slot, revision string) {
+	s.w.Until(s.Known)
 	time.Sleep(25 * sec)
 	s.Deploy(slot, revision)
 	time.Sleep(30 * sec)
@@ -44,14 +44,14 @@ func (s *Service) canary(slot, revision string) {
 	time.Sleep(45 * sec)
 }
 
-// cutover is canary, and then all the traffic.
-func (s *Service) cutover(slot, revision string) {
-	s.canary(slot, revision)
+// Cutover is Canary, and then all the traffic.
+func (s *Service) Cutover(slot, revision string) {
+	s.Canary(slot, revision)
 	s.Route("pipeline", slot, 1)
 }
 
-// until waits for something, for a day at most.
-func (w *World) until(so func() bool) {
+// Until waits for something, for a day at most.
+func (w *World) Until(so func() bool) {
 	for range 24 * 360 {
 		if so() {
 			return
@@ -60,7 +60,8 @@ func (w *World) until(so func() bool) {
 	}
 }
 
-func (s *Service) in(number int64, phases ...release.Phase) func() bool {
+// In tells whether a release is in one of the phases.
+func (s *Service) In(number int64, phases ...release.Phase) func() bool {
 	return func() bool {
 		for _, p := range phases {
 			if s.Phase(number) == p {
@@ -71,7 +72,11 @@ func (s *Service) in(number int64, phases ...release.Phase) func() bool {
 	}
 }
 
-var bad = Quality{Errors: 0.2, Latency: 0.05}
+// Bad is how a revision serves that is to be rolled back, Good how most do.
+var (
+	Bad  = Quality{Errors: 0.2, Latency: 0.05}
+	Good = Quality{Latency: 0.05}
+)
 
 func hold(by string, until time.Time) func(*release.People) {
 	return func(p *release.People) { p.Hold = &release.Hold{By: by, Reason: "wait", Until: signal.At(until)} }
@@ -81,9 +86,9 @@ func decision(c release.Choice, by string) func(*release.People) {
 	return func(p *release.People) { p.Decision = &release.Decision{Choice: c, By: by, Reason: "I say so"} }
 }
 
-// say says it as soon as there is a release to say it of.
-func (s *Service) say(number int64, word func(*release.People)) {
-	s.w.until(func() bool { return s.Say(number, word) })
+// tells says it as soon as there is a release to say it of.
+func (s *Service) tells(number int64, word func(*release.People)) {
+	s.w.Until(func() bool { return s.Say(number, word) })
 }
 
 // Courses are the courses that every crash is tried in.
@@ -91,14 +96,14 @@ func Courses() []Course {
 	return []Course{
 		{
 			Name: "a good release is accepted",
-			Play: func(w *World, s *Service) { s.cutover(Green, "green-2") },
+			Play: func(w *World, s *Service) { s.Cutover(Green, "green-2") },
 			Want: []release.Phase{release.Accepted}, Share: 1, Replicas: 3, Moves: []int{0},
 		},
 		{
 			Name: "bad in canary",
 			Play: func(w *World, s *Service) {
-				s.Serve("green-2", bad)
-				s.canary(Green, "green-2")
+				s.Serve("green-2", Bad)
+				s.Canary(Green, "green-2")
 			},
 			Want: []release.Phase{release.RolledBack}, Moves: []int{1},
 			Paged: []release.Code{release.CodeRollback},
@@ -106,9 +111,9 @@ func Courses() []Course {
 		{
 			Name: "bad after cutover",
 			Play: func(w *World, s *Service) {
-				s.cutover(Green, "green-2")
+				s.Cutover(Green, "green-2")
 				time.Sleep(70 * sec)
-				s.Serve("green-2", bad)
+				s.Serve("green-2", Bad)
 			},
 			Want: []release.Phase{release.RolledBack}, Moves: []int{1},
 			Paged: []release.Code{release.CodeRollback},
@@ -116,11 +121,11 @@ func Courses() []Course {
 		{
 			Name: "warm stable is scaled up first",
 			Play: func(w *World, s *Service) {
-				s.cutover(Green, "green-2")
+				s.Cutover(Green, "green-2")
 				time.Sleep(70 * sec)
 				s.Scale(Blue, 0)
 				time.Sleep(30 * sec)
-				s.Serve("green-2", bad)
+				s.Serve("green-2", Bad)
 			},
 			Want: []release.Phase{release.RolledBack}, Moves: []int{1},
 			Paged: []release.Code{release.CodeRollback},
@@ -128,12 +133,12 @@ func Courses() []Course {
 		{
 			Name: "stable is gone",
 			Play: func(w *World, s *Service) {
-				s.cutover(Green, "green-2")
+				s.Cutover(Green, "green-2")
 				time.Sleep(70 * sec)
 				s.Delete(Blue)
-				s.Serve("green-2", bad)
+				s.Serve("green-2", Bad)
 				time.Sleep(5 * mnt)
-				s.Serve("green-2", good)
+				s.Serve("green-2", Good)
 			},
 			Want: []release.Phase{release.Accepted}, Share: 1, Replicas: 3, Moves: []int{0},
 			Paged: []release.Code{release.CodeReadinessLost, release.CodeRollbackStuck}, Unpaged: []release.Code{release.CodeRollback},
@@ -141,7 +146,7 @@ func Courses() []Course {
 		{
 			Name: "Prometheus is away and the candidate is good",
 			Play: func(w *World, s *Service) {
-				s.cutover(Green, "green-2")
+				s.Cutover(Green, "green-2")
 				time.Sleep(70 * sec)
 				w.Fault("main", Fault{Away: true})
 				time.Sleep(4 * mnt)
@@ -153,11 +158,11 @@ func Courses() []Course {
 		{
 			Name: "Prometheus is away and the candidate is bad",
 			Play: func(w *World, s *Service) {
-				s.cutover(Green, "green-2")
+				s.Cutover(Green, "green-2")
 				time.Sleep(70 * sec)
 				w.Fault("main", Fault{Away: true})
 				time.Sleep(mnt)
-				s.Serve("green-2", bad)
+				s.Serve("green-2", Bad)
 				time.Sleep(3 * mnt)
 				w.Fault("main", Fault{})
 			},
@@ -167,8 +172,8 @@ func Courses() []Course {
 		{
 			Name: "a foreign writer puts the traffic back",
 			Play: func(w *World, s *Service) {
-				s.Serve("green-2", bad)
-				s.canary(Green, "green-2")
+				s.Serve("green-2", Bad)
+				s.Canary(Green, "green-2")
 				end := time.Now().Add(5 * time.Hour)
 				for writes := 0; writes < 6 && time.Now().Before(end); {
 					if s.Share(Green) == 0 && s.Moves(1) > 0 {
@@ -182,7 +187,7 @@ func Courses() []Course {
 					}
 					time.Sleep(3 * sec)
 				}
-				s.Serve("green-2", good)
+				s.Serve("green-2", Good)
 			},
 			Want: []release.Phase{release.Accepted}, Share: 1, Replicas: 3, Moves: []int{1}, Most: 4, MostDown: 20 * sec,
 			Paged: []release.Code{release.CodeRollback, release.CodeRollbackLost},
@@ -190,10 +195,10 @@ func Courses() []Course {
 		{
 			Name: "a person holds, and resumes",
 			Play: func(w *World, s *Service) {
-				s.canary(Green, "green-2")
+				s.Canary(Green, "green-2")
 				until := time.Now().Add(6 * mnt)
-				s.say(1, hold("ann", until))
-				s.Serve("green-2", bad)
+				s.tells(1, hold("ann", until))
+				s.Serve("green-2", Bad)
 				time.Sleep(3 * mnt)
 				if time.Now().Before(until) && s.Moves(1) > 0 {
 					w.mu.Lock()
@@ -207,9 +212,9 @@ func Courses() []Course {
 		{
 			Name: "a person rolls back",
 			Play: func(w *World, s *Service) {
-				s.cutover(Green, "green-2")
+				s.Cutover(Green, "green-2")
 				time.Sleep(mnt)
-				s.say(1, decision(release.ChooseRollback, "bob"))
+				s.tells(1, decision(release.ChooseRollback, "bob"))
 			},
 			Want: []release.Phase{release.RolledBack}, Moves: []int{1}, MostDown: 6 * mnt,
 			Paged: []release.Code{release.CodeRollback},
@@ -217,20 +222,20 @@ func Courses() []Course {
 		{
 			Name: "two releases, one after the other",
 			Play: func(w *World, s *Service) {
-				s.cutover(Green, "green-2")
-				w.until(s.in(1, release.Accepted))
-				s.Serve("blue-3", bad)
-				s.canary(Blue, "blue-3")
+				s.Cutover(Green, "green-2")
+				w.Until(s.In(1, release.Accepted))
+				s.Serve("blue-3", Bad)
+				s.Canary(Blue, "blue-3")
 			},
 			Want: []release.Phase{release.Accepted, release.RolledBack}, Share: 1, Replicas: 3, Moves: []int{0, 1},
 		},
 		{
 			Name: "the next release comes while this one is watched",
 			Play: func(w *World, s *Service) {
-				s.cutover(Green, "green-2")
-				w.until(s.in(1, release.Watching, release.Accepted))
+				s.Cutover(Green, "green-2")
+				w.Until(s.In(1, release.Watching, release.Accepted))
 				time.Sleep(40 * sec)
-				s.cutover(Blue, "blue-3")
+				s.Cutover(Blue, "blue-3")
 			},
 			Want: []release.Phase{release.Superseded, release.Accepted}, Replicas: 3, Moves: []int{0, 0}, MostDown: 30 * sec,
 			Paged: []release.Code{release.CodeReadinessLost}, Unpaged: []release.Code{release.CodeRollback},
@@ -238,11 +243,11 @@ func Courses() []Course {
 		{
 			Name: "nobody can be told for a while",
 			Play: func(w *World, s *Service) {
-				s.cutover(Green, "green-2")
+				s.Cutover(Green, "green-2")
 				time.Sleep(70 * sec)
 				w.Sink("oncall", func(k *Sink) { k.Down = true })
 				w.Sink("chat", func(k *Sink) { k.Limited = 40 * sec })
-				s.Serve("green-2", bad)
+				s.Serve("green-2", Bad)
 				time.Sleep(5 * mnt)
 				w.Sink("oncall", func(k *Sink) { k.Down = false })
 				w.Sink("chat", func(k *Sink) { k.Limited = 0 })
@@ -253,10 +258,10 @@ func Courses() []Course {
 		{
 			Name: "the policy is deleted in the middle of a rollback",
 			Play: func(w *World, s *Service) {
-				s.cutover(Green, "green-2")
+				s.Cutover(Green, "green-2")
 				time.Sleep(70 * sec)
-				s.Serve("green-2", bad)
-				w.until(s.in(1, release.RollingBack, release.RolledBack))
+				s.Serve("green-2", Bad)
+				w.Until(s.In(1, release.RollingBack, release.RolledBack))
 				s.Remove()
 			},
 			Want: []release.Phase{release.Orphaned}, Moves: []int{1},
@@ -265,7 +270,7 @@ func Courses() []Course {
 		{
 			Name: "the candidate serves nothing",
 			Play: func(w *World, s *Service) {
-				s.cutover(Green, "green-2")
+				s.Cutover(Green, "green-2")
 				time.Sleep(70 * sec)
 				s.Serve("green-2", Quality{Broken: true})
 				s.Scale(Green, 0)

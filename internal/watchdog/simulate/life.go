@@ -372,7 +372,11 @@ func (l *life) send(ctx context.Context, m watchdog.Message) (string, error) {
 	if wait := l.w.hanging(m.Sink); wait > 0 {
 		time.Sleep(wait) // whatever the context says
 	}
-	return call(ctx, l, point, true, func(now time.Time) (string, error) { return l.w.Sinks[m.Sink].take(m, now) })
+	ref, err := call(ctx, l, point, true, func(now time.Time) (string, error) { return l.w.Sinks[m.Sink].take(m, now) })
+	if _, heard := errors.AsType[limited](err); !heard {
+		l.w.Sink(m.Sink, func(s *Sink) { delete(s.until, about(m)) })
+	}
+	return ref, err
 }
 
 func (l *life) say(watchdog.Record, release.State) {}

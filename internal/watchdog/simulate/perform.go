@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/knowledgebeast/greenwatch/internal/release"
@@ -53,7 +54,8 @@ func (s *Service) setShares(a release.Action, now time.Time) (release.Result, st
 		return release.Performed, "there already"
 	}
 	s.w.moving(s, a, now)
-	s.moves[s.releaseOf(a)]++
+	s.moves[releaseOf(a)]++
+	s.movedAt[releaseOf(a)] = now
 	s.route("greenwatch", a.Stable.Slot, 1, now)
 	s.wakeAt(0)
 	return release.Performed, ""
@@ -75,13 +77,5 @@ func (s *Service) scaleAway(a release.Action, candidate deployment, ready int32,
 	return release.Performed, ""
 }
 
-// releaseOf gives the name of the release that an action belongs to: the youngest of its candidate.
-func (s *Service) releaseOf(a release.Action) string {
-	name, number := "", int64(-1)
-	for n, h := range s.releases {
-		if o := h.live(); o.spec.Candidate.Revision == a.Candidate.Revision && o.spec.Candidate.Slot == a.Candidate.Slot && o.spec.Number > number {
-			name, number = n, o.spec.Number
-		}
-	}
-	return name
-}
+// releaseOf gives the name of the release that an action belongs to.
+func releaseOf(a release.Action) string { return strings.Split(a.Key, "/")[1] }

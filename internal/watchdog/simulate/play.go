@@ -26,12 +26,12 @@ func Play(c Course, crashes ...Crash) Outcome {
 	w := NewWorld()
 	w.crashes = crashes
 	s := w.Add("service", Brief())
-	rested := w.Live(longest, func() { c.Play(w, s) }, func() bool { return s.rests(len(c.Want)) })
+	rested := w.Live(longest, func() { c.Play(w, s) }, func() bool { return s.Rests(len(c.Want)) })
 	return Outcome{World: w, Service: s, Rested: rested}
 }
 
-// rests tells whether the wanted number of releases is over and everybody has been told.
-func (s *Service) rests(releases int) bool {
+// Rests tells whether the wanted number of releases is over and everybody has been told.
+func (s *Service) Rests(releases int) bool {
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
 	if len(s.releases) < releases {

@@ -16,9 +16,6 @@ type Quality struct {
 	Broken bool
 }
 
-// good is how a revision serves of which nothing was said.
-var good = Quality{Latency: 0.05}
-
 // Fault is what is wrong with a Prometheus.
 type Fault struct {
 	Away, Hang bool
@@ -114,7 +111,7 @@ func (s *Service) qualityOf(revision string, t time.Time) Quality {
 			return v
 		}
 	}
-	return good
+	return Good
 }
 
 // Serve says how a revision serves from now on.

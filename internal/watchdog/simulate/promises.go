@@ -31,7 +31,7 @@ func (w *World) saved(s *Service, o object, next release.State, size int) {
 	}
 	w.checked(name, old, next)
 	w.noted(name, next)
-	if next.Ladder != nil && next.Ladder.Automatic && (old.Ladder == nil || !old.Ladder.Automatic) {
+	if l := next.Ladder; l != nil && l.Automatic && (old.Ladder == nil || old.Ladder.Decided != l.Decided) {
 		w.decided(s, o, next)
 	}
 }
@@ -63,7 +63,7 @@ func (w *World) decided(s *Service, o object, next release.State) {
 	if h := o.spec.People.Hold; h != nil && now.Before(h.Until.Time()) {
 		w.breaks("people-win: %s is to be rolled back though it is held", name)
 	}
-	if w.settings.Mode != release.Enforce {
+	if w.settings.Mode != release.Enforce && now.Sub(w.changed) > grace {
 		w.breaks("people-win: %s is to be rolled back in mode %s", name, w.settings.Mode)
 	}
 	if old := o.state; old.Over() || old.Ladder != nil && !old.Ladder.FirstShift.IsZero() {
@@ -71,29 +71,41 @@ func (w *World) decided(s *Service, o object, next release.State) {
 	}
 }
 
+// grace is how long a look may take from seeing to saving.
+const grace = 5 * time.Second
+
 // moving checks a move of the traffic, right before it happens.
 func (w *World) moving(s *Service, a release.Action, now time.Time) {
-	name := s.releaseOf(a)
+	name := releaseOf(a)
 	stable, candidate := s.slots[a.Stable.Slot].live(), s.slots[a.Candidate.Slot].live()
 	if stable.ready(now) == 0 {
 		w.breaks("ready-first: %s moves to %s, where nothing is ready", name, a.Stable.Slot)
 	}
-	o := s.releases[name].live()
-	if o.state.Ladder == nil || o.state.Ladder.Step != release.Shift {
-		w.breaks("%s moves before its intention was saved", name)
+	state := s.releases[name].live().state
+	l := state.Ladder
+	if l == nil || l.Step != release.Shift || state.Over() {
+		w.breaks("%s moves though that is not what its status intends", name)
 		return
 	}
-	if d := o.spec.People.Decision; d != nil && d.Choice == release.ChooseAccept && o.state.Obeyed != "" {
-		w.breaks("people-win: %s moves after it was accepted", name)
+	turn := name + l.Decided.String()
+	if s.turns[turn]++; s.turns[turn] > 1+int(l.Reasserts)+w.Crashes {
+		w.breaks("once: %s moves for the %d. time after %d reasserts", name, s.turns[turn], l.Reasserts)
 	}
-	l := o.state.Ladder
-	if n := s.moves[name]; n > int(l.Reasserts) {
-		w.breaks("once: %s moves for the %d. time after %d reasserts", name, n+1, l.Reasserts)
-	}
-	bad := s.qualityOf(stable.revision, now.Add(-2*time.Minute)).Errors > 0.05 && s.qualityOf(stable.revision, now).Errors > 0.05
-	if l.Automatic && bad && s.vs.before(now.Add(-2 * time.Minute)).shares[a.Stable.Slot] > 0 && candidate.ready(now) > 0 && l.Reasserts == 0 {
+	if l.Automatic && l.Reasserts == 0 && candidate.ready(now) > 0 && s.plainlyBad(a.Stable.Slot, now) {
 		w.breaks("never-worse: %s moves to a side that is as bad", name)
 	}
+}
+
+// plainlyBad tells whether a slot with traffic has been bad for three minutes that Prometheus saw.
+func (s *Service) plainlyBad(slot string, now time.Time) bool {
+	for at := now.Add(-3 * time.Minute); !at.After(now); at = at.Add(10 * time.Second) {
+		d := s.slots[slot].before(at)
+		if s.vs.before(at).shares[slot] < 0.05 || d.ready(at) == 0 || s.qualityOf(d.revision, at).Errors <= 0.05 ||
+			s.w.proms["main"].faults.before(at) != (Fault{}) {
+			return false
+		}
+	}
+	return true
 }
 
 // noted writes a line of the chronicle.

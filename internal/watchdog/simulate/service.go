@@ -33,6 +33,8 @@ type Service struct {
 	Warm time.Duration
 
 	moves   map[string]int // how often greenwatch set weights, by release
+	turns   map[string]int // the same, by ladder
+	movedAt map[string]time.Time
 	refused int
 	looks   map[int64]int // per minute
 	writes  int
@@ -61,7 +63,7 @@ func (w *World) Add(name string, plan *release.Plan) *Service {
 	s := &Service{w: w, key: watchdog.Key{Namespace: "production", Name: name},
 		slots: map[string]*history[deployment]{Blue: {}, Green: {}}, quality: map[string]*history[Quality]{},
 		releases: map[string]*history[object]{}, Rate: 20, Probes: 0.2, Warm: 20 * time.Second,
-		moves: map[string]int{}, looks: map[int64]int{}}
+		moves: map[string]int{}, turns: map[string]int{}, movedAt: map[string]time.Time{}, looks: map[int64]int{}}
 	plan.Namespace, plan.Policy = s.key.Namespace, name
 	for i := range plan.Slots {
 		plan.Slots[i].Deployment = name
@@ -79,6 +81,7 @@ func (w *World) Add(name string, plan *release.Plan) *Service {
 	if w.proms[plan.Prometheus] == nil {
 		w.proms[plan.Prometheus] = &prometheus{scrape: 5 * time.Second}
 	}
+	s.wakeAt(0)
 	return s
 }
 
@@ -166,6 +169,24 @@ func (s *Service) Moves(number int64) int {
 	return s.moves[s.releaseName(number)]
 }
 
+// MovedAt is when greenwatch set weights for a release, last; zero if it never did.
+func (s *Service) MovedAt(number int64) time.Time {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	return s.movedAt[s.releaseName(number)]
+}
+
+// Looks is how often the daemon looked at the policy so far.
+func (s *Service) Looks() int {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	n := 0
+	for _, m := range s.looks {
+		n += m
+	}
+	return n
+}
+
 // Known tells whether the daemon has taken what runs as accepted.
 func (s *Service) Known() bool {
 	s.w.mu.Lock()
@@ -178,17 +199,6 @@ func (s *Service) Writes() int {
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
 	return s.writes
-}
-
-// Busiest is the most looks at the policy within a minute.
-func (s *Service) Busiest() int {
-	s.w.mu.Lock()
-	defer s.w.mu.Unlock()
-	most := 0
-	for _, n := range s.looks {
-		most = max(most, n)
-	}
-	return most
 }
 
 const (

@@ -3,6 +3,7 @@ package simulate
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/knowledgebeast/greenwatch/internal/release"
@@ -47,15 +48,14 @@ var errDown = errors.New("503: service unavailable")
 // take takes one delivery. It is called with the world locked.
 func (s *Sink) take(m watchdog.Message, now time.Time) (string, error) {
 	s.Requests++
-	about := m.Record.Name() + m.Action.Key
-	if now.Before(s.until[about]) {
+	if now.Before(s.until[about(m)]) {
 		s.Early++
 	}
 	switch {
 	case s.Down:
 		return "", errDown
 	case s.Limited > 0:
-		s.until[about] = now.Add(s.Limited)
+		s.until[about(m)] = now.Add(s.Limited)
 		return "", limited{s.Limited}
 	case !s.Pages:
 		return s.post(m), nil
@@ -63,6 +63,9 @@ func (s *Sink) take(m watchdog.Message, now time.Time) (string, error) {
 	s.page(m.Action)
 	return "", nil
 }
+
+// about says what a delivery is about: a limit holds for that.
+func about(m watchdog.Message) string { return m.Record.Name() + m.Action.Key }
 
 // post edits the story's message; without a reference it looks for its own message first.
 func (s *Sink) post(m watchdog.Message) string {
@@ -99,4 +102,36 @@ func retry(_ watchdog.Message, attempt int, err error) (time.Duration, bool) {
 		wait = max(wait, l.after)
 	}
 	return wait, true
+}
+
+// Incident says how often an incident was opened, triggered and resolved, and whether it is open.
+func (w *World) Incident(sink, key string) (opened, triggers, resolves int, open bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	in := w.Sinks[sink].incidents[key]
+	if in == nil {
+		return 0, 0, 0, false
+	}
+	return in.opened, in.triggers, in.resolves, in.open
+}
+
+// Incidents gives the keys of all incidents of a sink that were ever triggered.
+func (w *World) Incidents(sink string) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var keys []string
+	for key, in := range w.Sinks[sink].incidents {
+		if in.triggers > 0 {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// Edition is the edition of a story that was told last.
+func (w *World) Edition(sink, release string) int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.Sinks[sink].editions[release]
 }

@@ -32,6 +32,7 @@ type World struct {
 	Strict bool
 
 	settings  watchdog.Settings
+	changed   time.Time     // when the settings were
 	lag       time.Duration // of the caches
 	frozen    time.Time     // what the caches show, if not zero
 	dataPlane time.Duration // how long traffic takes to follow the weights
@@ -69,6 +70,7 @@ func (w *World) Settings() watchdog.Settings {
 func (w *World) Set(change func(*watchdog.Settings)) {
 	w.mu.Lock()
 	change(&w.settings)
+	w.changed = time.Now()
 	w.mu.Unlock()
 	w.wakeAll()
 }
@@ -251,6 +253,13 @@ func (m *Meter) Guarded(judge.Tier, signal.Cause, signal.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.Guards++
+}
+
+// Guarding is how often the guard has judged.
+func (m *Meter) Guarding() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.Guards
 }
 
 // Checked implements watchdog.Meter.
