@@ -41,6 +41,7 @@ type cluster struct {
 	policies  latest[*v1alpha1.WatchPolicy]
 	releases  latest[*v1alpha1.Release]
 	overlaps  overlaps
+	wake      func(watchdog.Key)
 }
 
 // latest remembers what this process wrote last, for as long as the cache is behind it.
@@ -110,13 +111,33 @@ func (o *overlaps) stale() {
 	o.fresh = false
 }
 
-func (o *overlaps) of(k types.NamespacedName, list func() ([]*v1alpha1.WatchPolicy, error)) error {
+// refresh finds out anew who is refused, if a policy has changed since, and gives those for whom the
+// answer is another one now.
+func (o *overlaps) refresh(list func() ([]*v1alpha1.WatchPolicy, error)) (changed []types.NamespacedName) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.fresh {
-		all, _ := list() // what can't be decoded claims nothing, and is said where it is looked at
-		o.refused, o.fresh = policy.Overlaps(all), true
+	if o.fresh {
+		return nil
 	}
+	all, _ := list() // what can't be decoded claims nothing, and is said where it is looked at
+	old := o.refused
+	o.refused, o.fresh = policy.Overlaps(all), true
+	for k := range old {
+		if o.refused[k] == nil {
+			changed = append(changed, k)
+		}
+	}
+	for k, err := range o.refused {
+		if old[k] == nil || old[k].Error() != err.Error() {
+			changed = append(changed, k)
+		}
+	}
+	return changed
+}
+
+func (o *overlaps) of(k types.NamespacedName) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	return o.refused[k]
 }
 
@@ -124,8 +145,14 @@ func name(k watchdog.Key) types.NamespacedName {
 	return types.NamespacedName{Namespace: k.Namespace, Name: k.Name}
 }
 
-// policy reads a policy from the cache and parses it.
+// policy reads a policy from the cache and parses it. Other policies that its change sets free, or gets
+// refused, are looked at as well.
 func (c *cluster) policy(_ context.Context, k watchdog.Key) (watchdog.Policy, error) {
+	for _, n := range c.overlaps.refresh(c.cache.Policies) {
+		if n != name(k) {
+			c.wake(watchdog.Key{Namespace: n.Namespace, Name: n.Name})
+		}
+	}
 	cached, err := c.cache.Policy(name(k))
 	if err != nil {
 		return watchdog.Policy{}, err
@@ -140,7 +167,7 @@ func (c *cluster) policy(_ context.Context, k watchdog.Key) (watchdog.Policy, er
 	p.Spec, p.Generation = cached.Spec, cached.Generation
 	out := watchdog.Policy{Key: k, Generation: p.Generation, Ledger: p.Status.Ledger, Handle: p}
 	plan, errs := policy.Parse(p, c.defaults())
-	if err := c.overlaps.of(name(k), c.cache.Policies); err != nil {
+	if err := c.overlaps.of(name(k)); err != nil {
 		plan, errs = nil, append(errs, err)
 	}
 	out.Plan = plan

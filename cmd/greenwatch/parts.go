@@ -168,6 +168,7 @@ func (w withToken) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // watch makes the caches; run fills and keeps them.
 func (c *cluster) watch(with clients, namespaces []string, wake func(watchdog.Key)) (err error) {
+	c.wake = wake
 	failed := func(err error) { c.log.Warn("a watch was lost; it is tried again", zap.Error(err)) }
 	c.cache, err = store.NewCache(store.CacheConfig{Objects: with.objects, Namespaces: namespaces, Failed: failed,
 		Changed: func(n types.NamespacedName) {
