@@ -279,30 +279,37 @@ type Daemon struct {
 
 // StartDaemon starts one more replica of greenwatch and returns once it is ready.
 func (s *Stage) StartDaemon(ctx context.Context) (*Daemon, error) {
-	kubeconfig, err := s.kubeconfig()
+	o, err := s.Replica()
 	if err != nil {
 		return nil, err
 	}
-	address, err := s.Lab.Address()
-	if err != nil {
-		return nil, err
-	}
-	s.listens = append(s.listens, address)
-	if err := s.WriteFiles(); err != nil {
-		return nil, err
-	}
-	n := len(s.listens) - 1
-	p, err := s.Lab.Run(ctx, lab.RunOptions{
-		Name: "greenwatch-" + s.Namespace, Program: "greenwatch",
-		Args:  []string{"run", "--config", s.file(n), "--kubeconfig", kubeconfig},
-		Env:   []string{fmt.Sprintf("POD_NAME=greenwatch-%d", n)},
-		Ready: "http://" + address + "/readyz",
-	})
+	p, err := s.Lab.Run(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("start greenwatch: %w", err)
 	}
 	s.closing(p.Stop)
-	return &Daemon{Process: p, URL: "http://" + address}, nil
+	return &Daemon{Process: p, URL: strings.TrimSuffix(o.Ready, "/readyz")}, nil
+}
+
+// Replica prepares one more replica of greenwatch and gives how to run it, for who wants to run it
+// himself. The replicas are numbered from 0, and named greenwatch-N.
+func (s *Stage) Replica() (lab.RunOptions, error) {
+	kubeconfig, err := s.kubeconfig()
+	if err != nil {
+		return lab.RunOptions{}, err
+	}
+	address, err := s.Lab.Address()
+	if err != nil {
+		return lab.RunOptions{}, err
+	}
+	s.listens = append(s.listens, address)
+	n := len(s.listens) - 1
+	return lab.RunOptions{
+		Name: "greenwatch-" + s.Namespace, Program: "greenwatch",
+		Args:  []string{"run", "--config", s.file(n), "--kubeconfig", kubeconfig},
+		Env:   []string{fmt.Sprintf("POD_NAME=greenwatch-%d", n)},
+		Ready: "http://" + address + "/readyz",
+	}, s.WriteFiles()
 }
 
 func (s *Stage) kubeconfig() (string, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -55,9 +56,10 @@ func (p *play) figures(ctx context.Context) error {
 		return fmt.Errorf("green failed and no request did: the demo shows nothing")
 	}
 	moved := p.moved()
+	p.showMessage()
 	fmt.Println()
 	fmt.Printf("  first bad request      %s after the fault was switched on\n", since(first, p.faulty))
-	fmt.Printf("  verdict: roll back     %s after the first bad request (the bound must last 6 s)\n", since(v.decided, first))
+	fmt.Printf("  verdict: roll back     %s after the first bad request (the bound must last three bins of 2 s)\n", since(v.decided, first))
 	fmt.Printf("  weights moved          %s after the first bad request\n", since(moved, first))
 	fmt.Printf("  last bad request       %s after the first, %s after the weights\n", since(last, first), since(last, moved))
 	fmt.Printf("  proven by the metrics  %s after the first bad request\n", since(v.proven, first))
@@ -106,4 +108,43 @@ func since(a, b time.Time) string {
 		return "an unknown time"
 	}
 	return fmt.Sprintf("%.1f s", a.Sub(b).Seconds())
+}
+
+// showMessage shows the Slack message as it stands at last, as a reader has it.
+func (p *play) showMessage() {
+	fmt.Println("\nThe Slack message, as it stands now:")
+	for _, m := range p.Slack.Messages() {
+		for _, text := range texts(m.Blocks) {
+			fmt.Println("  | " + strings.ReplaceAll(plain(text), "\n", "\n  | "))
+		}
+	}
+}
+
+// texts gives the text of each block.
+func texts(blocks []byte) []string {
+	type text struct{ Text string }
+	var all []struct {
+		Text     text
+		Elements []text
+	}
+	if err := json.Unmarshal(blocks, &all); err != nil {
+		return []string{string(blocks)}
+	}
+	var out []string
+	for _, b := range all {
+		for _, t := range append([]text{b.Text}, b.Elements...) {
+			if t.Text != "" {
+				out = append(out, t.Text)
+			}
+		}
+	}
+	return out
+}
+
+var date = regexp.MustCompile(`<!date\^[^|>]*\|([^>]*)>`)
+
+// plain takes Slack's markup out.
+func plain(text string) string {
+	text = date.ReplaceAllString(text, "$1")
+	return strings.NewReplacer("```", "", "*", "", "&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(text)
 }
