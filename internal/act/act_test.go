@@ -2,6 +2,7 @@ package act
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -314,9 +315,18 @@ func TestAnAPIServerThatIsAwayHasFailed(t *testing.T) {
 	}
 }
 
+// expect tries again after a conflict that was not asked for, as the daemon does: the controllers may
+// still be writing their statuses.
 func (s *scene) expect(deed release.Deed, want release.Result, detail string) {
 	s.Helper()
-	result, got := s.perform(deed)
+	var result release.Result
+	var got string
+	s.eventually(func(context.Context) error {
+		if result, got = s.perform(deed); result == release.Conflict && want != release.Conflict {
+			return errors.New(got)
+		}
+		return nil
+	})
 	if result != want || !strings.Contains(got, detail) {
 		s.Errorf("%s: %s: %s; want %s: …%s…", deed, result, got, want, detail)
 	}
