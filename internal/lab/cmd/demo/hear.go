@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/knowledgebeast/greenwatch/internal/lab"
+	"github.com/knowledgebeast/greenwatch/internal/lab/standin"
 )
 
 // hear shows pages and editions of the Slack message as they arrive.
@@ -19,11 +20,35 @@ func (p *play) hear() {
 	}
 	p.paged = len(requests)
 	for _, m := range p.Slack.Messages() {
-		if n := len(m.History); n > p.edits {
-			p.edits = n
-			p.say("Slack (edition %d): %s", n, strings.ReplaceAll(m.Text, "\n", " "))
+		for _, e := range m.History[min(p.edits, len(m.History)):] {
+			p.edits++
+			p.showEdition(e.Content)
 		}
 	}
+}
+
+// showEdition shows what an edition of the Slack message says that the ones before did not.
+func (p *play) showEdition(c standin.Content) {
+	news := p.news(c.Text)
+	for _, text := range texts(c.Blocks) {
+		if body, is := strings.CutPrefix(plain(text), "Done\n"); is {
+			for line := range strings.Lines(body) {
+				news = append(news, p.news(strings.TrimSpace(line))...)
+			}
+		}
+	}
+	if len(news) > 0 {
+		p.say("Slack (edition %d): %s", p.edits, strings.Join(news, "\n         | "))
+	}
+}
+
+// news gives a line if it was not shown before.
+func (p *play) news(line string) []string {
+	if p.shown[line] {
+		return nil
+	}
+	p.shown[line] = true
+	return []string{line}
 }
 
 func (p *play) showPage(body []byte) {
@@ -37,7 +62,11 @@ func (p *play) showPage(body []byte) {
 		return
 	}
 	if !strings.HasPrefix(event.DedupKey, "prometheus/") { // a new leader's greeting to the servers
-		p.say("PagerDuty %s [%s] %s: %s", event.EventAction, event.Payload.Severity, event.DedupKey, event.Payload.Summary)
+		about := event.DedupKey
+		if event.Payload.Summary != "" {
+			about = fmt.Sprintf("[%s] %s: %s", event.Payload.Severity, event.DedupKey, event.Payload.Summary)
+		}
+		p.say("PagerDuty %s %s", event.EventAction, about)
 	}
 }
 

@@ -54,6 +54,6 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	p := &play{Stage: s, begun: begun}
+	p := &play{Stage: s, begun: begun, shown: map[string]bool{}}
 	return p.perform(ctx)
 }

@@ -23,8 +23,9 @@ type play struct {
 	begun time.Time
 	// faulty is when green began to fail.
 	faulty time.Time
-	paged  int
-	edits  int
+	// paged and edits are how much has been shown, and shown the lines of the message.
+	paged, edits int
+	shown        map[string]bool
 }
 
 func (p *play) say(format string, args ...any) {
