@@ -24,7 +24,7 @@ func (c *Channel) failure(exchange *notify.Exchange, err error) error {
 		return nil
 	}
 	if refusal, ok := errors.AsType[slack.SlackErrorResponse](err); ok {
-		said := fmt.Errorf("Slack says %s%s", describe(refusal), c.advise(refusal))
+		said := fmt.Errorf("refused by Slack: %s%s", describe(refusal), c.advise(refusal))
 		return &notify.Error{
 			Err:       refused{c.token.Mask(refusal.Err), c.token.MaskError(said)},
 			Retryable: passing(refusal.Err),
@@ -48,13 +48,13 @@ func describe(refusal slack.SlackErrorResponse) string {
 func describeExchange(exchange *notify.Exchange, err error) error {
 	switch {
 	case exchange.Status == 0 && exchange.Err != nil:
-		return fmt.Errorf("Slack did not answer: %w", exchange.Err)
+		return fmt.Errorf("no answer from Slack: %w", exchange.Err)
 	case exchange.Err != nil:
-		return fmt.Errorf("Slack answered HTTP %d, its body could not be read: %w", exchange.Status, exchange.Err)
+		return fmt.Errorf("answer HTTP %d from Slack, its body could not be read: %w", exchange.Status, exchange.Err)
 	case exchange.Status == http.StatusOK:
 		return fmt.Errorf("what answers is not Slack's Web API, check the base URL: %w", err)
 	case exchange.Status != 0:
-		return errors.New("Slack answered " + exchange.Explain())
+		return errors.New("answer from Slack: " + exchange.Explain())
 	default:
 		return err
 	}

@@ -214,7 +214,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		{`{"ok": false, "error": "msg_too_long"}`, false, "will not be sent again"},
 		{`{"ok": false, "error": "invalid_blocks", "response_metadata": {"messages": ["[ERROR] must be more than 0 characters [json-pointer:/blocks/0/text]"]}}`,
 			false, "json-pointer:/blocks/0/text"},
-		{`{"ok": false, "error": "invented_tomorrow"}`, false, "Slack says invented_tomorrow"},
+		{`{"ok": false, "error": "invented_tomorrow"}`, false, "refused by Slack: invented_tomorrow"},
 		{`{"ok": false, "error": "ratelimited"}`, true, "ratelimited"},
 		{`{"ok": false, "error": "internal_error"}`, true, "internal_error"},
 		{`{"ok": false}`, true, "names no message"},
