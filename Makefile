@@ -15,7 +15,7 @@ build: ## bin/greenwatch, and bin/kubectl-greenwatch, the same program as a kube
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/greenwatch ./cmd/greenwatch
 	ln -sf greenwatch bin/kubectl-greenwatch
 
-lab: ## compile the lab's parts (once; about 20 minutes on two cores), the traffic programs and greenwatch
+lab: ## compile the lab's parts (once; 20 to 30 minutes on two cores), the traffic programs and greenwatch
 	$(GO) run ./internal/lab/cmd/labctl build
 
 demo: lab ## a bad release is rolled back before your eyes, on a real API server, Istio and Prometheus
