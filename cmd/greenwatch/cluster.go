@@ -218,6 +218,16 @@ func (c *cluster) all() []watchdog.Record {
 	return records(found)
 }
 
+// ledgers gives what each policy's status remembers, as the cache has it.
+func (c *cluster) ledgers() map[watchdog.Key]release.Ledger {
+	found, _ := c.cache.Policies() // what can't be decoded is said where it is looked at
+	out := make(map[watchdog.Key]release.Ledger, len(found))
+	for _, p := range found {
+		out[watchdog.Key{Namespace: p.Namespace, Name: p.Name}] = p.Status.Ledger
+	}
+	return out
+}
+
 func records(releases []*v1alpha1.Release) []watchdog.Record {
 	out := make([]watchdog.Record, 0, len(releases))
 	for _, r := range releases {

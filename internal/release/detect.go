@@ -1,6 +1,10 @@
 package release
 
-import "github.com/knowledgebeast/greenwatch/internal/signal"
+import (
+	"slices"
+
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
 
 // Open is a release that is still active.
 type Open struct {
@@ -47,6 +51,10 @@ func Settle(l Ledger, o Open) Ledger {
 		if a := &l.Accepted[i]; a.Slot == o.Spec.Candidate.Slot && a.Release == o.Spec.Number {
 			a.Ended = o.State.Phase
 		}
+	}
+	if at, automatic := o.State.Automatic(); automatic {
+		l.Rollbacks = slices.DeleteFunc(l.Rollbacks, func(p PastRollback) bool { return p.Release == o.Spec.Number })
+		l.Rollbacks = tail(append(l.Rollbacks, PastRollback{Release: o.Spec.Number, Decided: at}), mostPastRollbacks)
 	}
 	return l
 }

@@ -2,12 +2,14 @@ package release_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
 // seen is a world: what the slots run and green's share in each route.
@@ -236,5 +238,26 @@ func TestMidFlightCountsFromTheFirstSight(t *testing.T) {
 	s.phase(release.Canary)
 	if s.state.FirstTraffic != t0-300 {
 		t.Errorf("first traffic %s", s.state.FirstTraffic)
+	}
+}
+
+func TestSettleRemembersAutomaticRollbacks(t *testing.T) {
+	var l release.Ledger
+	settle := func(number int64, automatic bool, moved string) {
+		ladder := &release.Ladder{Step: release.Done, Automatic: automatic, Moved: moved, Decided: signal.Instant(100 * number)}
+		l = release.Settle(l, release.Open{Spec: release.Spec{Number: number}, State: release.State{Phase: release.RolledBack, Ladder: ladder}})
+	}
+	settle(1, false, "")
+	settle(2, true, "kubectl")
+	if len(l.Rollbacks) != 0 {
+		t.Errorf("a person's rollbacks are remembered as automatic: %v", l.Rollbacks)
+	}
+	for number := range int64(6) {
+		settle(number+3, true, "")
+		settle(number+3, true, "") // after a crash a release ends again
+	}
+	want := []release.PastRollback{{Release: 5, Decided: 500}, {Release: 6, Decided: 600}, {Release: 7, Decided: 700}, {Release: 8, Decided: 800}}
+	if !slices.Equal(l.Rollbacks, want) {
+		t.Errorf("remembered are %v, want the last four: %v", l.Rollbacks, want)
 	}
 }

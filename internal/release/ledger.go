@@ -1,5 +1,7 @@
 package release
 
+import "github.com/knowledgebeast/greenwatch/internal/signal"
+
 // Ledger is what survives between the releases of one policy.
 type Ledger struct {
 	// LastRelease is the number of the last release.
@@ -18,7 +20,23 @@ type Ledger struct {
 	// +listMapKey=key
 	// +kubebuilder:validation:MaxItems=32
 	Routes []RouteMemory `json:"routes,omitempty"`
+	// Rollbacks are the latest automatic rollbacks of releases that have ended, the oldest first: the
+	// breaker of the fleet counts them after a restart, too.
+	// +listType=map
+	// +listMapKey=release
+	// +kubebuilder:validation:MaxItems=4
+	Rollbacks []PastRollback `json:"rollbacks,omitempty"`
 }
+
+// PastRollback is an automatic rollback of a release that has ended.
+type PastRollback struct {
+	// Release is the number of the release.
+	Release int64          `json:"release"`
+	Decided signal.Instant `json:"decided"`
+}
+
+// mostPastRollbacks is how many of them a ledger keeps.
+const mostPastRollbacks = 4
 
 // AcceptedRevision is the revision of a slot that needs no new release.
 type AcceptedRevision struct {

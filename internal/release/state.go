@@ -341,6 +341,16 @@ func (s State) Over() bool {
 	return false
 }
 
+// Automatic gives when the matrix decided on a rollback by itself, if it did and nobody moved the traffic
+// before greenwatch.
+func (s State) Automatic() (decided signal.Instant, is bool) {
+	l := s.Ladder
+	if l == nil || !l.Automatic || l.Moved != "" {
+		return 0, false
+	}
+	return l.Decided, true
+}
+
 // Condition gives the condition of that type, or nil.
 func (s State) Condition(kind string) *signal.Condition {
 	for i := range s.Conditions {

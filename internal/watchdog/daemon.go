@@ -3,6 +3,7 @@ package watchdog
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -191,21 +192,25 @@ func (d *Daemon) GuardAge(now time.Time) time.Duration {
 	return oldest
 }
 
-// fleet remembers the automatic rollbacks that this process decided, until the cache shows them.
+// fleet remembers the automatic rollbacks that this process decided, until the caches show them: in the
+// release while it is active, in its policy's ledger afterwards.
 type fleet struct {
 	mu      sync.Mutex
 	decided map[string]signal.Instant
 }
 
 // others gives the moments of the automatic rollbacks of all releases but one.
-func (f *fleet) others(active []Record, name string) []signal.Instant {
-	all := map[string]signal.Instant{}
-	for k, at := range f.decided {
-		all[k] = at
+func (f *fleet) others(active []Record, ledgers map[Key]release.Ledger, name string) []signal.Instant {
+	all := maps.Clone(f.decided)
+	for k, l := range ledgers {
+		for _, p := range l.Rollbacks {
+			r := Record{Namespace: k.Namespace, Spec: release.Spec{Policy: k.Name, Number: p.Release}}
+			all[r.Name()] = p.Decided
+		}
 	}
 	for _, r := range active {
-		if l := r.State.Ladder; l != nil && l.Automatic && l.Moved == "" {
-			all[r.Name()] = l.Decided
+		if at, automatic := r.State.Automatic(); automatic {
+			all[r.Name()] = at
 		}
 	}
 	var out []signal.Instant

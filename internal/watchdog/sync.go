@@ -285,11 +285,11 @@ func (d *Daemon) decide(r Record, o *release.Observed) release.State {
 	if o.Guard == nil || o.Guard.Tier != judge.Rollback {
 		return d.fleet.note(r, release.Advance(r.State, *o))
 	}
-	active := d.Active()
+	active, ledgers := d.Active(), d.Ledgers()
 	d.fleet.mu.Lock()
 	defer d.fleet.mu.Unlock()
 	d.fleet.expire(o.Now, o.BreakerWithin)
-	o.Fleet = release.Fleet{Rollbacks: d.fleet.others(active, r.Name())}
+	o.Fleet = release.Fleet{Rollbacks: d.fleet.others(active, ledgers, r.Name())}
 	return d.fleet.noted(r, release.Advance(r.State, *o))
 }
 

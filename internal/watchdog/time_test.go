@@ -255,9 +255,13 @@ func TestPrometheusNobodyAsksIsResolved(t *testing.T) {
 // when ten minutes have passed without one; a new leader counts the same.
 func TestBreaker(t *testing.T) {
 	for _, c := range []struct {
-		name    string
-		restart bool
-	}{{"one leader", false}, {"the leader changes", true}} {
+		name           string
+		again, restart bool
+	}{
+		{"one leader", false, false},
+		{"the leader changes", false, true},
+		{"the leader changes after the slots were used again", true, true},
+	} {
 		t.Run(c.name, func(t *testing.T) {
 			live(t, func(t *testing.T, w *simulate.World) {
 				var all []*simulate.Service
@@ -278,6 +282,14 @@ func TestBreaker(t *testing.T) {
 				}
 				w.Until(func() bool { return moved() > 0 })
 				time.Sleep(30 * time.Second)
+				if c.again { // which ends the releases: they are no more among the active ones
+					for _, s := range all {
+						if s.Moves(1) > 0 {
+							s.Deploy(green, "green-3")
+						}
+					}
+					time.Sleep(30 * time.Second)
+				}
 				if c.restart {
 					w.Kill(5 * time.Second)
 				}

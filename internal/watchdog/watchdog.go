@@ -88,6 +88,8 @@ type Edges struct {
 	Releases func(ctx context.Context, k Key, live bool) ([]Record, error)
 	// Active gives all active releases from the cache.
 	Active func() []Record
+	// Ledgers gives all policies' ledgers from the cache.
+	Ledgers func() map[Key]release.Ledger
 	// Observe looks at the slots and the routes.
 	Observe func(ctx context.Context, plan *release.Plan, memory []release.RouteMemory, live bool) (Sight, error)
 	// Unready fills in since when slots have had no ready replica; a tick of the guard counts.

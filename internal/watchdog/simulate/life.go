@@ -181,7 +181,7 @@ func (w *World) Kill(down time.Duration) {
 // edges are the process' ways to the world.
 func (l *life) edges() watchdog.Edges {
 	return watchdog.Edges{
-		Policy: l.policy, Releases: l.releases, Active: l.active, Observe: l.observe, Unready: l.unready,
+		Policy: l.policy, Releases: l.releases, Active: l.active, Ledgers: l.ledgers, Observe: l.observe, Unready: l.unready,
 		Create: l.create, Save: l.save, SaveLedger: l.saveLedger, Prune: l.prune, Perform: l.perform,
 		Read: l.read, Newest: l.newest, Send: l.send, Retry: retry, Say: l.say,
 	}
@@ -210,6 +210,16 @@ func (l *life) active() []watchdog.Record {
 	var out []watchdog.Record
 	for _, k := range l.w.keys {
 		out = append(out, l.w.services[k].seen(l.w.cached(time.Now()))...)
+	}
+	return out
+}
+
+func (l *life) ledgers() map[watchdog.Key]release.Ledger {
+	l.w.mu.Lock()
+	defer l.w.mu.Unlock()
+	out := map[watchdog.Key]release.Ledger{}
+	for _, k := range l.w.keys {
+		out[k] = l.w.services[k].seenPolicy(l.w.cached(time.Now())).Ledger
 	}
 	return out
 }
