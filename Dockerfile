@@ -3,14 +3,15 @@
 ARG RUNTIME=scratch
 
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
+ENV GOCACHE=/cache/build GOMODCACHE=/cache/mod
 WORKDIR /src
 COPY go.mod go.sum ./
-RUN --mount=type=cache,target=/go/pkg/mod go mod download
+RUN --mount=type=cache,target=/cache go mod download
 COPY cmd cmd
 COPY internal internal
 ARG TARGETOS TARGETARCH
 ARG VERSION=dev
-RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+RUN --mount=type=cache,target=/cache \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -ldflags "-s -w -X main.tag=${VERSION}" -o /out/greenwatch ./cmd/greenwatch && \
     printf 'nonroot:x:65532:65532:nonroot:/:/sbin/nologin\n' >/out/passwd
