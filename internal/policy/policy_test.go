@@ -225,7 +225,19 @@ func TestRefuses(t *testing.T) {
 			`spec.signals[0].quantile.q: "99" is not between 0 and 1; write it such as "0.99"`,
 			`spec.signals[0].quantile.metric: "h_bucket" is the histogram's buckets; write its base name, without _bucket`,
 		}},
-		"NaN quantile":        {one("name: a, quantile: {metric: h, q: NaN}"), []string{"spec.signals[0].quantile.q"}},
+		"NaN quantile": {one("name: a, quantile: {metric: h, q: NaN}"), []string{"spec.signals[0].quantile.q"}},
+		"ratio of one counter and several": {one("name: a, ratio: {metric: m, part: 'a=\"1\"', parts: [h], wholes: [h]}"), []string{
+			"spec.signals[0].ratio: counts one counter or several; write metric and part, or parts and wholes",
+		}},
+		"ratio's counters": {one("name: a, ratio: {parts: ['h{}', l], wholes: ['h{}', n]}"), []string{
+			`spec.signals[0].ratio.parts[1]: "l" is not among the wholes; write it there, too`,
+			`spec.signals[0].ratio.parts[0]: "h{}" is no metric's name; write the bare name, and labels in match`,
+			`spec.signals[0].ratio.wholes[0]: "h{}" is no metric's name`,
+		}},
+		"ratio without its whole": {one("name: a, ratio: {parts: [h]}"), []string{
+			`spec.signals[0].ratio.wholes: is missing; name at least one counter`,
+			`spec.signals[0].ratio.parts[0]: "h" is not among the wholes`,
+		}},
 		"comma":               {one(`name: a, ratio: {metric: m, part: 'a="1" b="2"'}`), []string{`spec.signals[0].ratio.part: a comma is missing before "b=\"2\""`}},
 		"open quote":          {one(`name: a, ratio: {metric: m, part: 'a="1'}`), []string{`is no label matcher`}},
 		"pattern":             {one(`name: a, ratio: {metric: m, part: 'a=~"5("'}`), []string{`spec.signals[0].ratio.part: the pattern "5(" is no regular expression`}},

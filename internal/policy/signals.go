@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,6 +95,9 @@ func (r *reader) question(path string, s v1alpha1.Signal) release.Question {
 }
 
 func (r *reader) ratio(path string, in v1alpha1.Ratio) release.Question {
+	if len(in.Parts)+len(in.Wholes) > 0 {
+		return r.sums(path, in)
+	}
 	if in.Part == "" {
 		r.fail(path+".part", "is missing; write the labels of the events that count against the slot")
 	}
@@ -103,6 +107,35 @@ func (r *reader) ratio(path string, in v1alpha1.Ratio) release.Question {
 		Match:  r.matchers(path+".match", in.Match),
 		Part:   r.matchers(path+".part", in.Part),
 	}
+}
+
+// sums reads a ratio of several counters.
+func (r *reader) sums(path string, in v1alpha1.Ratio) release.Question {
+	if in.Metric != "" || in.Part != "" {
+		r.fail(path, "counts one counter or several; write metric and part, or parts and wholes")
+	}
+	for i, p := range in.Parts {
+		if !slices.Contains(in.Wholes, p) {
+			r.fail(fmt.Sprintf("%s.parts[%d]", path, i), "%q is not among the wholes; write it there, too", p)
+		}
+	}
+	match := []string{r.named(path+".wholes", in.Wholes)}
+	if own := r.matchers(path+".match", in.Match); own != "" {
+		match = append(match, own)
+	}
+	return release.Question{Kind: signal.Ratio, Match: strings.Join(match, ","), Part: r.named(path+".parts", in.Parts)}
+}
+
+// named gives the matcher for series of any of the metrics.
+func (r *reader) named(path string, metrics []v1alpha1.MetricName) string {
+	if len(metrics) == 0 {
+		r.fail(path, "is missing; name at least one counter")
+	}
+	var names []string
+	for i, m := range metrics {
+		names = append(names, r.metric(fmt.Sprintf("%s[%d]", path, i), m))
+	}
+	return fmt.Sprintf(`__name__=~"%s"`, strings.Join(names, "|"))
 }
 
 func (r *reader) quantile(path string, in v1alpha1.Quantile) release.Question {

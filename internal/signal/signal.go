@@ -46,13 +46,14 @@ type Ask struct {
 	// +kubebuilder:validation:MaxLength=63
 	Signal string `json:"signal"`
 	Kind   Kind   `json:"kind"`
-	// Metric and Match select the series: a counter (Ratio) or a histogram's base name (Quantile).
+	// Metric and Match select the series: a counter (Ratio) or a histogram's base name (Quantile). Without
+	// a metric Match names those of a Ratio.
 	// +kubebuilder:validation:MaxLength=256
 	Metric string `json:"metric,omitempty"`
-	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:MaxLength=4096
 	Match string `json:"match,omitempty"`
-	// Part selects, within Match, the events that count against the slot.
-	// +kubebuilder:validation:MaxLength=1024
+	// Part selects, within Match, the events that are the part.
+	// +kubebuilder:validation:MaxLength=4096
 	Part string `json:"part,omitempty"`
 	// Q is the quantile, between 0 and 1.
 	Q Number `json:"q,omitempty"`

@@ -82,15 +82,31 @@ type Signal struct {
 	Investigate *Cell `json:"investigate,omitempty"`
 }
 
-// Ratio is the share of the events that match Part among all that match Match.
+// Ratio is a share of all events: of one counter's, those that match Part among all that match Match; or
+// of several counters, the sum of Parts among the sum of Wholes.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.metric) == has(self.part) && has(self.parts) == has(self.wholes) && has(self.metric) != has(self.parts)",message="a ratio counts one counter or several; write metric and part, or parts and wholes"
+// +kubebuilder:validation:XValidation:rule="!has(self.parts) || !has(self.wholes) || self.parts.all(p, p in self.wholes)",message="parts are among the wholes; write each of parts in wholes, too"
 type Ratio struct {
 	// Metric is a counter.
-	Metric MetricName `json:"metric"`
+	// +optional
+	Metric MetricName `json:"metric,omitempty"`
 	// +optional
 	Match Selector `json:"match,omitempty"`
-	// Part selects, within Match, the events that count against the slot.
+	// Part selects, within Match, the events of Metric that are the part.
+	// +optional
 	// +kubebuilder:validation:MinLength=1
-	Part Selector `json:"part"`
+	Part Selector `json:"part,omitempty"`
+	// Parts are the counters whose sum is the part, such as a cache's hits.
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Parts []MetricName `json:"parts,omitempty"`
+	// Wholes are the counters whose sum is the whole, those of Parts among them, such as hits and misses.
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Wholes []MetricName `json:"wholes,omitempty"`
 }
 
 // Quantile is a quantile of a histogram's values.

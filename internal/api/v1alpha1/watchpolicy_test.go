@@ -110,7 +110,11 @@ func TestAPIServerRefuses(t *testing.T) {
 		"quantile in percent":      {edit{`q: "0.99"`, `q: "99"`}, []string{"spec.signals[1].quantile.q", `write it such as "0.99"`}},
 		"quantile of 0":            {edit{`q: "0.99"`, `q: "0.0"`}, []string{"spec.signals[1].quantile.q", "between 0 and 1"}},
 		"a histogram's buckets":    {edit{"shop_query_duration_seconds", "shop_query_duration_seconds_bucket"}, []string{"spec.signals[1].quantile.metric", "leave _bucket out"}},
-		"ratio without a part":     {edit{`, part: 'status=~"5.."'`, ""}, []string{"spec.signals[0].ratio.part", "Required"}},
+		"ratio without a part":     {edit{`, part: 'status=~"5.."'`, ""}, []string{"spec.signals[0].ratio", "write metric and part, or parts and wholes"}},
+		"ratio of both forms":      {edit{`part: 'status=~"5.."'`, `part: 'status=~"5.."', parts: [h], wholes: [h]`}, []string{"spec.signals[0].ratio", "write metric and part, or parts and wholes"}},
+		"ratio without wholes":     {edit{errorRate, "ratio: {parts: [hits_total]}"}, []string{"spec.signals[0].ratio", "write metric and part, or parts and wholes"}},
+		"part that is no part":     {edit{errorRate, "ratio: {parts: [hits_total], wholes: [misses_total]}"}, []string{"spec.signals[0].ratio", "write each of parts in wholes, too"}},
+		"counter with a filter":    {edit{errorRate, "ratio: {parts: ['h{}'], wholes: ['h{}']}"}, []string{"spec.signals[0].ratio.parts[0]", "write the bare name"}},
 
 		"unknown mode":      {edit{"mode: Enforce", "mode: enforce"}, []string{"spec.mode", `supported values: "Observe", "Enforce"`}},
 		"undeclared field":  {edit{"historyLimit: 50", "historyLimit: 50\n  baseline: {window: 1h}"}, []string{`unknown field "spec.baseline"`}},
@@ -137,6 +141,7 @@ func TestAPIServerAccepts(t *testing.T) {
 	for name, e := range map[string]edit{
 		"all fields":                {},
 		"subsets of one host":       {"{host: shop-green}", "{host: shop, subset: green}", "{host: shop-blue}", "{host: shop, subset: blue}"},
+		"ratio of several counters": {errorRate, `ratio: {match: 'deployment="${slot}"', parts: [hits_total], wholes: [hits_total, misses_total]}`},
 		"subset beside none":        {"{host: shop-green}", "{host: shop-blue, subset: green}"},
 		"all placeholders":          {queue, `query: 'up{a="${slot}",b="${namespace}",c="${deployment}",d="${version}"}'`},
 		"a dollar in a pattern":     {`5..`, `5..$`},
