@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -9,21 +10,32 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
-// Range is a row of consecutive bins: (From, From+Bin], and so on up to To.
+// Range is a row of bins: (From, From+Bin], and so on up to To.
 type Range struct {
 	From, To signal.Instant
-	// Bin is in whole seconds; To-From is a multiple of it. It must be at least two scrapes long.
+	// Bin is in whole seconds. It must be at least two scrapes long.
 	Bin signal.Duration
+	// Every is the distance of the bins' ends, in whole seconds: Bin by default, so that they follow one
+	// another; less, and they overlap. To-From-Bin is a multiple of it.
+	Every signal.Duration
 }
+
+// step is the distance of the bins' ends.
+func (r Range) step() signal.Duration { return cmp.Or(r.Every, r.Bin) }
+
+// first is the end of the first bin.
+func (r Range) first() signal.Instant { return r.From.Add(r.Bin) }
 
 func (r Range) check() error {
 	switch second := signal.Duration(1e9); {
 	case r.Bin < second || r.Bin%second != 0:
 		return fmt.Errorf("bin %s; want whole seconds", r.Bin)
+	case r.Every < 0 || r.Every%second != 0:
+		return fmt.Errorf("bins every %s; want whole seconds", r.Every)
 	case r.To <= r.From:
 		return fmt.Errorf("range from %s to %s; want the end after the start", r.From, r.To)
-	case r.To.Sub(r.From)%r.Bin != 0:
-		return fmt.Errorf("range of %s; want a multiple of the bin, %s", r.To.Sub(r.From), r.Bin)
+	case r.To < r.first() || r.To.Sub(r.first())%r.step() != 0:
+		return fmt.Errorf("range of %s; want bins of %s, and another every %s", r.To.Sub(r.From), r.Bin, r.step())
 	}
 	return nil
 }
@@ -31,17 +43,18 @@ func (r Range) check() error {
 // chunks cuts r into ranges of at most n bins.
 func (r Range) chunks(n int) []Range {
 	var parts []Range
-	size := r.Bin * signal.Duration(n)
-	for from := r.From; from < r.To; from = from.Add(size) {
-		parts = append(parts, Range{From: from, To: min(from.Add(size), r.To), Bin: r.Bin})
+	size := r.step() * signal.Duration(n)
+	for end := r.first(); end <= r.To; end = end.Add(size) {
+		last := min(end.Add(size-r.step()), r.To)
+		parts = append(parts, Range{From: end.Add(-r.Bin), To: last, Bin: r.Bin, Every: r.Every})
 	}
 	return parts
 }
 
 // bins gives one bin per end, as fill says.
 func (r Range) bins(fill func(end signal.Instant) signal.Bin) []signal.Bin {
-	bins := make([]signal.Bin, 0, r.To.Sub(r.From)/r.Bin)
-	for end := r.From.Add(r.Bin); end <= r.To; end = end.Add(r.Bin) {
+	bins := make([]signal.Bin, 0, 1+r.To.Sub(r.first())/r.step())
+	for end := r.first(); end <= r.To; end = end.Add(r.step()) {
 		b := fill(end)
 		b.End = end
 		bins = append(bins, b)

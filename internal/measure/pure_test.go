@@ -47,12 +47,17 @@ func TestPhrase(t *testing.T) {
 
 func TestChunks(t *testing.T) {
 	r := Range{From: 1000, To: 1070, Bin: signal.Duration(10 * time.Second)}
-	want := []Range{{1000, 1030, r.Bin}, {1030, 1060, r.Bin}, {1060, 1070, r.Bin}}
+	want := []Range{{From: 1000, To: 1030, Bin: r.Bin}, {From: 1030, To: 1060, Bin: r.Bin}, {From: 1060, To: 1070, Bin: r.Bin}}
 	if d := cmp.Diff(want, r.chunks(3)); d != "" {
 		t.Errorf("chunks (-want +got):\n%s", d)
 	}
 	if d := cmp.Diff([]Range{r}, r.chunks(7)); d != "" {
 		t.Errorf("one chunk (-want +got):\n%s", d)
+	}
+	r.Every = signal.Duration(5 * time.Second) // ends at 1010, 1015 … 1070
+	want = []Range{{From: 1000, To: 1040, Bin: r.Bin, Every: r.Every}, {From: 1035, To: 1070, Bin: r.Bin, Every: r.Every}}
+	if d := cmp.Diff(want, r.chunks(7)[:2]); d != "" {
+		t.Errorf("chunks of overlapping bins (-want +got):\n%s", d)
 	}
 }
 

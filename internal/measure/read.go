@@ -73,7 +73,7 @@ func (c *Client) over(ctx context.Context, expr string, r Range, lookback time.D
 	var whole model.Matrix
 	for _, part := range r.chunks(chunk) {
 		m, err := c.span(ctx, expr, v1.Range{
-			Start: part.From.Add(part.Bin).Time(), End: part.To.Time(), Step: part.Bin.D(),
+			Start: part.first().Time(), End: part.To.Time(), Step: part.step().D(),
 		}, lookback)
 		if err != nil {
 			return nil, err
