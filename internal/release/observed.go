@@ -19,6 +19,8 @@ type SlotView struct {
 	RolledOut bool
 	// Since is when the newest ReplicaSet was created.
 	Since signal.Instant
+	// Unseen is whether nobody looked, as with the past: then only its name and its revision are known.
+	Unseen bool
 	// UnreadySince and Ticks: see signal.Availability.
 	UnreadySince signal.Instant
 	Ticks        int32

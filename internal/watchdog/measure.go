@@ -133,7 +133,7 @@ func all(asks []signal.Ask, c signal.Cause, detail string) []signal.Reading {
 func available(matrix judge.Matrix, v release.SlotView, side release.Side) []signal.Reading {
 	var out []signal.Reading
 	for _, r := range matrix.Rows {
-		if r.Kind == signal.Kubernetes {
+		if r.Kind == signal.Kubernetes && !v.Unseen {
 			a := signal.Availability{Wanted: v.Wanted, Ready: v.Ready, UnreadySince: v.UnreadySince, Ticks: v.Ticks}
 			if !v.Found {
 				a.Wanted, a.Ready = max(1, side.Replicas), 0
