@@ -16,9 +16,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
+	"github.com/knowledgebeast/greenwatch/internal/backtest"
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/report"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -29,10 +31,12 @@ type fake struct {
 	checked *CheckOptions
 	listed  *ListOptions
 	said    *Word
+	tested  *BacktestOptions
 
 	verdict  judge.Verdict
 	plan     *release.Plan
 	releases []report.Release
+	past     backtest.Result
 	err      error
 }
 
@@ -47,6 +51,10 @@ func (f *fake) deps() Deps {
 		List: func(_ context.Context, o ListOptions) ([]report.Release, error) {
 			f.listed = &o
 			return f.releases, f.err
+		},
+		Backtest: func(_ context.Context, o BacktestOptions) (backtest.Result, error) {
+			f.tested = &o
+			return f.past, f.err
 		},
 		Say: func(_ context.Context, w Word) (string, error) {
 			f.said = &w
@@ -237,6 +245,47 @@ func TestExitCodeOfAWrappedVerdict(t *testing.T) {
 	}
 }
 
+func TestBacktest(t *testing.T) {
+	const line = "greenwatch backtest --policy kb.yaml --prometheus http://p:9090 --candidate green --cutover 2026-03-03T15:00:00Z"
+	at := func(hour, minute int) signal.Instant {
+		return signal.At(time.Date(2026, 3, 3, hour, minute, 0, 0, time.UTC))
+	}
+	f := &fake{past: backtest.Result{
+		Release: backtest.Release{Policy: "kb", Candidate: "green", Stable: "blue", Deployed: at(15, 0), Cutover: at(15, 0), Until: at(16, 0)},
+		Checks:  []backtest.Check{{Time: at(15, 5), Verdict: "proceed"}, {Time: at(15, 10), Verdict: "blind"}, {Time: at(15, 15), Verdict: "proceed"}},
+		Transitions: []backtest.Transition{
+			{Time: at(15, 0), Source: "guard", From: "proceed", To: "blind", Signal: "error-rate", Reason: "error-rate is unknown: Young"},
+			{Time: at(15, 20), Source: "guard", From: "proceed", To: "rollback", Signal: "error-rate", Reason: "error-rate is 8.1 %, above 5 % for 5m"},
+		},
+		Decision: backtest.Decision{Verdict: "rollback", Time: at(15, 20), Signal: "error-rate", Reason: "error-rate is 8.1 %, above 5 % for 5m"}, BlindSeconds: 75,
+	}}
+	code, stdout, stderr := call(t, f, line)
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit %d, stderr %q", code, stderr)
+	}
+	golden(t, "backtest.txt", stdout)
+	want := BacktestOptions{Policy: "kb.yaml", Prometheus: "http://p:9090", Candidate: "green", Cutover: time.Date(2026, 3, 3, 15, 0, 0, 0, time.UTC)}
+	if diff := cmp.Diff(&want, f.tested); diff != "" {
+		t.Errorf("options: -want +got\n%s", diff)
+	}
+	_, stdout, _ = call(t, f, line+" -o json")
+	var back backtest.Result
+	if err := json.Unmarshal([]byte(stdout), &back); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(f.past, back); diff != "" {
+		t.Errorf("JSON: -want +got\n%s", diff)
+	}
+	for line, want := range map[string]string{
+		"greenwatch backtest --policy kb.yaml":                        "Error: --prometheus is missing: the URL of the Prometheus with the history\nRun 'greenwatch backtest --help' for usage.\n",
+		strings.Replace(line, "2026-03-03T15:00:00Z", "yesterday", 1): "Error: --cutover \"yesterday\": want a time such as 2026-03-03T15:00:00Z\nRun 'greenwatch backtest --help' for usage.\n",
+	} {
+		if code, _, stderr := call(t, &fake{}, line); code != 2 || stderr != want {
+			t.Errorf("%s: exit %d, stderr %q, want 2, %q", line, code, stderr, want)
+		}
+	}
+}
+
 func TestVersion(t *testing.T) {
 	if _, stdout, _ := call(t, &fake{}, "greenwatch version"); stdout != "greenwatch v1.2.3\n" {
 		t.Error(stdout)
@@ -248,12 +297,13 @@ func TestVersion(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	for file, line := range map[string]string{
-		"root":   "greenwatch",
-		"run":    "greenwatch run --help",
-		"check":  "greenwatch check --help",
-		"status": "greenwatch status --help",
-		"hold":   "greenwatch hold --help",
-		"plugin": "/opt/bin/kubectl-greenwatch status --help",
+		"root":     "greenwatch",
+		"run":      "greenwatch run --help",
+		"check":    "greenwatch check --help",
+		"status":   "greenwatch status --help",
+		"hold":     "greenwatch hold --help",
+		"backtest": "greenwatch backtest --help",
+		"plugin":   "/opt/bin/kubectl-greenwatch status --help",
 	} {
 		t.Run(file, func(t *testing.T) {
 			code, stdout, stderr := call(t, &fake{}, line)

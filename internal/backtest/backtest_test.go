@@ -1,0 +1,214 @@
+package backtest_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/knowledgebeast/greenwatch/internal/backtest"
+	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/lab"
+	"github.com/knowledgebeast/greenwatch/internal/measure"
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/schedule"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+	"github.com/knowledgebeast/greenwatch/internal/watchdog"
+)
+
+var cluster = lab.Shared{Options: lab.Options{NoIstiod: true}}
+
+func TestMain(m *testing.M) { os.Exit(cluster.Main(m)) }
+
+const (
+	second = signal.Duration(time.Second)
+	minute = signal.Duration(time.Minute)
+	hour   = signal.Duration(time.Hour)
+	day    = 24 * hour
+)
+
+// cutover is nine days ago, at a moment that no grid of Prometheus' own falls on.
+var cutover = signal.At(time.Now().Add(-9 * 24 * time.Hour).Truncate(time.Minute).Add(7 * time.Second))
+
+func number(n float64) *signal.Number { s := signal.Number(n); return &s }
+
+// plan is a week's, with the checklist's bounds on errors.
+func plan() *release.Plan {
+	cell := func(tier judge.Tier, above float64, lasts signal.Duration) judge.Cell {
+		return judge.Cell{Tier: tier, Bound: judge.Bound{Above: number(above)}, For: lasts}
+	}
+	return &release.Plan{
+		Namespace: "production", Policy: "shop", Mode: release.Observe, Prometheus: "main",
+		Slots:      []release.Slot{{Name: "blue", Deployment: "blue", Host: "blue"}, {Name: "green", Deployment: "green", Host: "green"}},
+		Schedule:   schedule.Default(),
+		GuardEvery: 15 * second,
+		Limits:     release.Limits{Settle: 30 * second, EpisodeClear: 30 * minute, AutomaticFor: day, ProofWithin: 5 * minute},
+		Questions: []release.Question{
+			{Signal: "error-rate", Kind: signal.Ratio, Metric: "http_requests_total", Match: `service="$service",slot="${slot}"`, Part: `status="500"`},
+			{Signal: "availability", Kind: signal.Kubernetes},
+		},
+		Matrix: judge.Matrix{Bin: minute, UnavailableFor: 30 * second, Requests: "error-rate", Rows: []judge.Row{
+			{Signal: "error-rate", Kind: signal.Ratio, Unit: "%", Required: true, Cells: []judge.Cell{
+				cell(judge.Rollback, 0.05, 5*minute), cell(judge.Consider, 0.01, 10*minute), cell(judge.Investigate, 0.001, 3*minute)}},
+			{Signal: "availability", Kind: signal.Kubernetes, Required: true, Cells: []judge.Cell{{Tier: judge.Rollback, Bound: judge.Bound{Unavailable: true}}}},
+		}},
+	}
+}
+
+// of gives the plan for one of the services.
+func of(service string) *release.Plan {
+	p := plan()
+	p.Policy = service
+	p.Questions[0].Match = strings.ReplaceAll(p.Questions[0].Match, "$service", service)
+	return p
+}
+
+// stretch is a part of a service's life, from its moment after the cutover on.
+type stretch struct {
+	from   signal.Duration
+	errors float64
+	silent bool
+}
+
+// history writes what scrapes of a green slot with 100 requests a second saw.
+func history(b *strings.Builder, service, status string, share func(stretch) float64, life []stretch) {
+	const every, requests = 30 * second, 3000
+	total := 0.0
+	for t := -hour; t <= 7*day+hour; t += every {
+		now := life[0]
+		for _, s := range life {
+			if s.from <= t {
+				now = s
+			}
+		}
+		if total += requests * share(now); !now.silent {
+			fmt.Fprintf(b, "http_requests_total{job=\"shop\",instance=%q,service=%q,slot=\"green\",status=%q} %.0f %d\n", service, service, status, total, cutover.Add(t).Time().Unix())
+		}
+	}
+}
+
+var lives = map[string][]stretch{
+	"good":   {{}},
+	"bad":    {{}, {from: 20 * minute, errors: 0.2}, {from: 30 * minute}},
+	"burst":  {{}, {from: 20 * minute, errors: 0.2}, {from: 23 * minute}, {from: 30 * hour, errors: 0.02}, {from: 31 * hour}},
+	"dead":   {{}, {from: 26 * hour, errors: 1}},
+	"silent": {{}, {from: 2 * hour, silent: true}, {from: 5 * hour}},
+}
+
+// remembering gives a Prometheus that remembers all lives.
+func remembering(t *testing.T) *lab.Prometheus {
+	t.Helper()
+	p, err := cluster.ForTest(t).StartPrometheus(t.Context(), lab.PrometheusOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	var b strings.Builder
+	b.WriteString("# TYPE http_requests counter\n")
+	for name, life := range lives {
+		history(&b, name, "200", func(s stretch) float64 { return 1 - s.errors }, life)
+		history(&b, name, "500", func(s stretch) float64 { return s.errors }, life)
+	}
+	b.WriteString("# EOF\n")
+	if err := p.Backfill(t.Context(), b.String()); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func fetch(t *testing.T, url string) backtest.Fetch {
+	t.Helper()
+	c, err := measure.New(measure.Options{URL: url, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(ctx context.Context, asks []signal.Ask, s watchdog.Span, every signal.Duration) []signal.Reading {
+		return c.Read(ctx, asks, measure.Range{From: s.From, To: s.To, Bin: s.Bin, Every: every})
+	}
+}
+
+// Each life is decided as the daemon would have, at the time at which it would have.
+func TestThePastIsJudged(t *testing.T) {
+	p := remembering(t)
+	for _, c := range []struct {
+		service, decision string
+		// after and before enclose the decision, counted from the cutover.
+		after, before signal.Duration
+		checks        int
+		worst         string // of all transitions
+		blind         func(seconds int64) bool
+	}{
+		{"good", "proceed", 7 * day, 8 * day, 64, "blind", func(n int64) bool { return n <= 6*60 }},
+		{"bad", "rollback", 24 * minute, 25*minute + 45*second, 64, "rollback", nil},
+		{"burst", "proceed", 7 * day, 8 * day, 64, "consider", nil},
+		{"dead", "rollback", 26*hour + 30*second, 26*hour + 2*minute, 64, "rollback", nil},
+		{"silent", "proceed", 7 * day, 8 * day, 64, "blind", func(n int64) bool { return n > 3*3600-600 && n < 3*3600+900 }},
+	} {
+		t.Run(c.service, func(t *testing.T) {
+			begun := time.Now()
+			r, err := backtest.Run(t.Context(), backtest.Options{Plan: of(c.service), Candidate: "green", Cutover: cutover, Fetch: fetch(t, p.URL())})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("seven days in %s; %s at %s, blind for %d s, %d transitions", time.Since(begun).Round(10*time.Millisecond),
+				r.Decision.Verdict, r.Decision.Time, r.BlindSeconds, len(r.Transitions))
+			if at := r.Decision.Time.Sub(cutover); r.Decision.Verdict != c.decision || at < c.after || at > c.before {
+				t.Errorf("decision %+v, %s after the cutover, want %s between %s and %s", r.Decision, at, c.decision, c.after, c.before)
+			}
+			if len(r.Checks) != c.checks {
+				t.Errorf("%d checks, want %d", len(r.Checks), c.checks)
+			}
+			if worst := worst(r.Transitions); worst != c.worst {
+				t.Errorf("the worst transition is to %s, want %s: %+v", worst, c.worst, r.Transitions)
+			}
+			if c.blind != nil && !c.blind(r.BlindSeconds) {
+				t.Errorf("blind for %d s", r.BlindSeconds)
+			}
+		})
+	}
+	t.Run("away", func(t *testing.T) {
+		if err := p.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := backtest.Run(t.Context(), backtest.Options{Plan: of("good"), Candidate: "green", Cutover: cutover, Fetch: fetch(t, p.URL())}); err == nil {
+			t.Errorf("a Prometheus that is away gave %+v", r.Decision)
+		}
+	})
+}
+
+func worst(all []backtest.Transition) string {
+	rank := []string{"rollback", "consider", "investigate", "blind", "proceed"}
+	for _, tier := range rank {
+		for _, t := range all {
+			if t.To == tier {
+				return tier
+			}
+		}
+	}
+	return "none"
+}
+
+// What a backtest can't know, or can't be, is an error that says so.
+func TestWhatCannotBeIsRefused(t *testing.T) {
+	version := of("good")
+	version.Questions[0].Match += `,version="${version}"`
+	for name, c := range map[string]struct {
+		options backtest.Options
+		want    string
+	}{
+		"slot":    {backtest.Options{Plan: of("good"), Candidate: "red", Cutover: cutover}, `no slot "red"; it has blue and green`},
+		"times":   {backtest.Options{Plan: of("good"), Candidate: "green", Cutover: cutover, Deployed: cutover + 1}, "after the cutover"},
+		"until":   {backtest.Options{Plan: of("good"), Candidate: "green", Cutover: cutover, Until: cutover}, "not after the cutover"},
+		"version": {backtest.Options{Plan: version, Candidate: "green", Cutover: cutover}, "error-rate asks for ${version}"},
+	} {
+		if _, err := backtest.Run(t.Context(), c.options); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}

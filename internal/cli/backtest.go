@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/knowledgebeast/greenwatch/internal/backtest"
+	"github.com/knowledgebeast/greenwatch/internal/judge"
+)
+
+// BacktestOptions are the flags of backtest.
+type BacktestOptions struct {
+	// Policy is the path of a WatchPolicy's file, Config that of the daemon's; the latter may be empty.
+	Policy, Config string
+	// Prometheus is a URL.
+	Prometheus string
+	// Candidate is a slot.
+	Candidate string
+	// Deployed and Until are zero where they are left out.
+	Deployed, Cutover, Until time.Time
+}
+
+func backtestCommand(name string, d Deps) *cobra.Command {
+	var o BacktestOptions
+	var form output
+	var deployed, cutover, until string
+	cmd := &cobra.Command{
+		Use:   "backtest",
+		Short: "Judge a past release from Prometheus' history",
+		Long: `Judge a past release from Prometheus' history, with the daemon's own rules: the
+guard and all checks, from the first traffic to the end of the schedule. It needs
+no cluster, changes nothing and tells nobody.
+
+What only Kubernetes knows is unknown: a slot is unavailable only where all of
+its requests failed. Until the cutover the traffic is taken to be split.`,
+		Example: examples(name,
+			"# What would greenwatch have done with last week's release?",
+			"NAME backtest --policy knowledgebeast.yaml --prometheus http://localhost:9090 \\",
+			"    --candidate green --cutover 2026-03-03T15:00:00Z",
+			"",
+			"# Its first day, for a program",
+			"NAME backtest --policy knowledgebeast.yaml --prometheus http://localhost:9090 \\",
+			"    --candidate green --deployed 2026-03-03T14:40:00Z --cutover 2026-03-03T15:00:00Z \\",
+			"    --until 2026-03-04T15:00:00Z -o json"),
+		Args: takes(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := form.check(cmd); err != nil {
+				return err
+			}
+			for _, required := range []string{"policy", "prometheus", "candidate", "cutover"} {
+				if f := cmd.Flag(required); f.Value.String() == "" {
+					return usage{cmd.CommandPath(), fmt.Errorf("--%s is missing: the %s", required, f.Usage)}
+				}
+			}
+			for _, at := range []struct {
+				flag, text string
+				into       *time.Time
+			}{{"deployed", deployed, &o.Deployed}, {"cutover", cutover, &o.Cutover}, {"until", until, &o.Until}} {
+				if err := moment(at.text, at.into); err != nil {
+					return usage{cmd.CommandPath(), fmt.Errorf("--%s %w", at.flag, err)}
+				}
+			}
+			r, err := d.Backtest(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			return form.print(cmd.OutOrStdout(), r, func() string { return course(r) })
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Policy, "policy", "", "path of a file with the WatchPolicy")
+	f.StringVar(&o.Prometheus, "prometheus", "", "URL of the Prometheus with the history")
+	f.StringVar(&o.Candidate, "candidate", "", "slot that held the new version")
+	f.StringVar(&cutover, "cutover", "", "when the candidate got all the traffic, in RFC 3339")
+	f.StringVar(&deployed, "deployed", "", "when the candidate got its first traffic, in RFC 3339 (default: the cutover)")
+	f.StringVar(&until, "until", "", "where to stop, in RFC 3339 (default: the end of the schedule)")
+	f.StringVar(&o.Config, "config", "", "path of the daemon's file, for its defaults")
+	outputFlag(f, &form)
+	return cmd
+}
+
+// moment reads a flag's time; an empty one leaves it zero.
+func moment(text string, into *time.Time) (err error) {
+	if text == "" {
+		return nil
+	}
+	if *into, err = time.Parse(time.RFC3339, text); err != nil {
+		return fmt.Errorf("%q: want a time such as 2026-03-03T15:00:00Z", text)
+	}
+	return nil
+}
+
+// course tells a backtest to people.
+func course(r backtest.Result) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s after %s, cutover %s, until %s\n\n", r.Release.Policy, r.Release.Candidate, r.Release.Stable, r.Release.Cutover, r.Release.Until)
+	fmt.Fprintf(&b, "Decision\n  %s at %s%s\n", r.Decision.Verdict, r.Decision.Time, after(": ", r.Decision.Reason))
+	if len(r.Transitions) > 0 {
+		b.WriteString("\nTransitions\n")
+		w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+		for _, t := range r.Transitions {
+			fmt.Fprintf(w, "  %s\t%s\t%s → %s\t%s\n", t.Time, t.Source, t.From, t.To, t.Reason)
+		}
+		w.Flush() //nolint:errcheck // a builder takes everything
+	}
+	fmt.Fprintf(&b, "\nChecks\n  %s\n", counted(r))
+	if r.BlindSeconds > 0 {
+		fmt.Fprintf(&b, "\nBlind for %s\n", time.Duration(r.BlindSeconds)*time.Second)
+	}
+	return b.String()
+}
+
+func counted(r backtest.Result) string {
+	count := map[string]int{}
+	for _, c := range r.Checks {
+		count[c.Verdict]++
+	}
+	parts := []string{}
+	for _, t := range []judge.Tier{judge.Rollback, judge.Consider, judge.Investigate, judge.Blind, judge.Proceed} {
+		if n := count[strings.ToLower(string(t))]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, strings.ToLower(string(t))))
+		}
+	}
+	return after(fmt.Sprintf("%d done: ", len(r.Checks)), strings.Join(parts, ", "))
+}
+
+// after puts a beginning before a text that is not empty.
+func after(beginning, text string) string {
+	if text == "" {
+		return ""
+	}
+	return beginning + text
+}

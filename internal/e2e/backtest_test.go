@@ -1,0 +1,59 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
+	"github.com/knowledgebeast/greenwatch/internal/backtest"
+	"github.com/knowledgebeast/greenwatch/internal/lab/stage"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// What the daemon decided live, a backtest decides afterwards from Prometheus alone, at the same time and
+// for the same signal. Of the time before green began to fail it finds nothing.
+func TestABacktestDecidesAsTheDaemonDid(t *testing.T) {
+	s := open(t, stage.Options{})
+	s.cutOver()
+	s.await("two checks", func(r *v1alpha1.Release) bool { return r.Status.Checks >= 2 })
+	failing := signal.At(time.Now())
+	s.fail("green", 0.5)
+	r, _ := s.rolledBack()
+	decided := r.Status.Ladder.Decided
+
+	past := s.backtest(r.Spec.Cutover, decided.Add(signal.Duration(4*time.Second)))
+	if d := past.Decision; d.Verdict != "rollback" || d.Signal != r.Status.Ladder.Verdict.Signal {
+		t.Errorf("the backtest decided %+v, the daemon %+v", d, r.Status.Ladder.Verdict)
+	}
+	if apart := past.Decision.Time.Sub(decided).D(); apart.Abs() > 3*time.Second {
+		t.Errorf("the backtest decided at %s, the daemon at %s", past.Decision.Time, decided)
+	}
+	t.Logf("the daemon decided at %s, the backtest at %s: %s", decided, past.Decision.Time, past.Decision.Reason)
+
+	before := s.backtest(r.Spec.Cutover, failing)
+	if before.Decision.Verdict == "rollback" {
+		t.Errorf("before green began to fail the backtest decided %+v", before.Decision)
+	}
+	if len(before.Checks) == 0 {
+		t.Error("no check before green began to fail")
+	}
+}
+
+// backtest runs the command over a stretch of the stage's past.
+func (s *scene) backtest(cutover, until signal.Instant) (r backtest.Result) {
+	s.t.Helper()
+	file := filepath.Join(s.t.TempDir(), "policy.yaml")
+	text := strings.NewReplacer("$NAMESPACE", s.Namespace, "$NAME", s.Name).Replace(s.Options.Policy)
+	s.must(os.WriteFile(file, []byte(text), 0o600))
+	code, stdout, stderr := greenwatch(s.t, s.Lab, "backtest", "--policy", file, "--prometheus", s.Prometheus.URL(), "--candidate", "green",
+		"--cutover", cutover.String(), "--until", until.String(), "-o", "json")
+	if code != 0 || stderr != "" {
+		s.t.Fatalf("exit %d: %s", code, stderr)
+	}
+	s.must(json.Unmarshal([]byte(stdout), &r))
+	return r
+}
