@@ -34,8 +34,10 @@ func (r Range) check() error {
 		return fmt.Errorf("bins every %s; want whole seconds", r.Every)
 	case r.To <= r.From:
 		return fmt.Errorf("range from %s to %s; want the end after the start", r.From, r.To)
+	case r.Every == 0 && r.To.Sub(r.From)%r.Bin != 0:
+		return fmt.Errorf("range of %s; want a multiple of the bin, %s", r.To.Sub(r.From), r.Bin)
 	case r.To < r.first() || r.To.Sub(r.first())%r.step() != 0:
-		return fmt.Errorf("range of %s; want bins of %s, and another every %s", r.To.Sub(r.From), r.Bin, r.step())
+		return fmt.Errorf("range of %s; want a bin of %s and a multiple of %s", r.To.Sub(r.From), r.Bin, r.step())
 	}
 	return nil
 }

@@ -101,6 +101,8 @@ func TestWhatCannotBeAsked(t *testing.T) {
 		{"no bin", ratio, measure.Range{From: t0, To: t0 + 60}, signal.QueryError, "bin 0s"},
 		{"parts of seconds", ratio, measure.Range{From: t0, To: t0 + 60, Bin: second / 2}, signal.QueryError, "whole seconds"},
 		{"backwards", ratio, measure.Range{From: t0, To: t0 - 60, Bin: minute}, signal.QueryError, "end after the start"},
+		{"parts of seconds apart", ratio, measure.Range{From: t0, To: t0 + 60, Bin: minute, Every: second / 2}, signal.QueryError, "whole seconds"},
+		{"half a bin apart", ratio, measure.Range{From: t0, To: t0 + 100, Bin: minute, Every: minute / 2}, signal.QueryError, "multiple of 30s"},
 		{"half a bin", ratio, measure.Range{From: t0, To: t0 + 90, Bin: minute}, signal.QueryError, "multiple of the bin"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
