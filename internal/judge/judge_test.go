@@ -384,6 +384,30 @@ func TestEvidenceOfARatioIsPooled(t *testing.T) {
 	}
 }
 
+func TestARateIsComparedAsItIs(t *testing.T) {
+	m := matrix(judge.Row{Signal: "throughput", Kind: signal.Rate, Unit: "/s", Cells: []judge.Cell{cell(judge.Consider, below(0.5), 3)}})
+	for name, c := range map[string]struct {
+		perSecond []signal.Number
+		want      judge.Tier
+		reason    string
+	}{
+		"too few":       {[]signal.Number{2, 0.4, 0.3, 0.4}, judge.Consider, "throughput is 0.4/s, below 0.5/s for 3m"},
+		"none at all":   {[]signal.Number{2, 0, 0, 0}, judge.Consider, "throughput is 0/s, below 0.5/s for 3m"},
+		"not for long":  {[]signal.Number{2, 2, 0.3, 0.4}, judge.Proceed, ""},
+		"enough of it":  {[]signal.Number{2, 2, 2, 2}, judge.Proceed, ""},
+		"nobody counts": {nil, judge.Proceed, ""}, // blind, but not required
+	} {
+		var bins []signal.Bin
+		for i, n := range c.perSecond {
+			bins = append(bins, signal.Bin{End: at.Add(-minute * signal.Duration(len(c.perSecond)-1-i)), Value: n, Total: n * 60})
+		}
+		v := judge.Judge(m, judge.Input{At: at, Readings: []signal.Reading{{Signal: "throughput", Bins: bins}}})
+		if v.Tier != c.want || v.Reason != c.reason {
+			t.Errorf("%s: %s, %q; want %s, %q", name, v.Tier, v.Reason, c.want, c.reason)
+		}
+	}
+}
+
 func TestALongReasonIsCut(t *testing.T) {
 	r := signal.Reading{Signal: "error-rate", Cause: signal.QueryError, Detail: strings.Repeat("ä", 300)}
 	v := judge.Judge(matrix(checklist), judge.Input{At: at, Readings: []signal.Reading{r}})

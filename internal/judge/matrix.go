@@ -67,7 +67,7 @@ type Row struct {
 	// +kubebuilder:validation:MaxLength=63
 	Signal string      `json:"signal"`
 	Kind   signal.Kind `json:"kind"`
-	// Unit is for people: "%", "seconds" or empty.
+	// Unit is for people: "%", "/s", "seconds" or empty.
 	// +kubebuilder:validation:MaxLength=16
 	Unit string `json:"unit,omitempty"`
 	// Required signals make a check blind when they are unknown.
@@ -154,6 +154,8 @@ func (r Row) Amount(n signal.Number) string {
 		return "unknown"
 	case r.Kind == signal.Ratio:
 		return fmt.Sprintf("%.3g %%", float64(n)*100)
+	case r.Kind == signal.Rate:
+		return fmt.Sprintf("%.4g/s", float64(n))
 	case r.Unit == "seconds" && n < 1 && n > -1:
 		return fmt.Sprintf("%.3g ms", float64(n)*1000)
 	case r.Unit == "seconds":

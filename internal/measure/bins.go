@@ -165,6 +165,19 @@ func known(column string, total float64, values points, end signal.Instant) sign
 	return signal.Bin{Value: signal.Number(v), Total: signal.Number(total)}
 }
 
+// perSecond makes rates of counts. No event at all is a rate, too: 0.
+func perSecond(bins []signal.Bin, length signal.Duration) {
+	for i := range bins {
+		b := &bins[i]
+		switch b.Cause {
+		case signal.Idle:
+			b.Cause, b.Value = signal.Known, 0
+		case signal.Known:
+			b.Value, b.Part = b.Total/signal.Number(length.D().Seconds()), 0
+		}
+	}
+}
+
 // numbers gives the reading of a Query, which must be one series.
 func numbers(reading signal.Reading, m model.Matrix, r Range) signal.Reading {
 	if m = withoutShadow(m); len(m) == 0 {

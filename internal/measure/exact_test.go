@@ -3,6 +3,7 @@ package measure_test
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -167,6 +168,7 @@ func recordOthers(h *history) {
 	h.add(`cache_hits_total{job="shop",instance="a"}`, offset, every, steps(100, 9, 12)...)
 	h.add(`cache_misses_total{job="shop",instance="a"}`, offset, every, steps(50, 1, 12)...)
 	h.add(`long_total{job="shop",instance="a"}`, time.Second, time.Second, steps(1, 1, longBins*2)...)
+	h.add(`idle_total{job="shop",instance="a"}`, offset, every, repeat(7, 12)...)
 	h.add(`early_total{job="shop",instance="a"}`, offset, every, steps(1, 1, 4)...)
 	h.add(`{"dotted.total",job="shop",instance="a"}`, offset, every, steps(100, 10, 12)...)
 	h.add(`depth{job="shop",instance="a"}`, offset, every, then(repeat(3, 8), silence(12), repeat(5, 4))...)
@@ -187,6 +189,30 @@ func testOtherRatios(t *testing.T, s server) {
 	t.Run("a name with a dot", func(t *testing.T) {
 		got := c.Read(t.Context(), []signal.Ask{{Kind: signal.Ratio, Metric: "dotted.total", Part: `code="500"`}}, two)[0]
 		compare(t, got, two, []signal.Bin{counted(0, 40), counted(0, 40)})
+	})
+	t.Run("a rate", func(t *testing.T) {
+		got := c.Read(t.Context(), []signal.Ask{{Kind: signal.Rate, Metric: "dotted.total"}}, two)[0]
+		compare(t, got, two, []signal.Bin{{Value: signal.Number(40.0 / 60), Total: 40}, {Value: signal.Number(40.0 / 60), Total: 40}})
+		if len(got.Queries) != 1 || strings.Contains(got.Queries[0], "code") {
+			t.Errorf("queries %q, want one", got.Queries)
+		}
+	})
+	t.Run("a rate of nothing is 0", func(t *testing.T) {
+		got := c.Read(t.Context(), []signal.Ask{{Kind: signal.Rate, Metric: "idle_total"}}, two)[0]
+		compare(t, got, two, []signal.Bin{{}, {}})
+	})
+	t.Run("bins that overlap", func(t *testing.T) {
+		r := measure.Range{From: t0.Add(minute), To: t0.Add(3 * minute), Bin: minute, Every: 15 * second}
+		got := c.Read(t.Context(), []signal.Ask{{Kind: signal.Ratio, Metric: "dotted.total", Part: `code="500"`}}, r)[0]
+		if len(got.Bins) != 5 {
+			t.Fatalf("%d bins, want 5: %+v", len(got.Bins), got)
+		}
+		for i, b := range got.Bins {
+			want := counted(0, 40)
+			if want.End = r.From.Add(minute + signal.Duration(i)*15*second); b != want {
+				t.Errorf("bin %d is %+v, want %+v", i, b, want)
+			}
+		}
 	})
 	t.Run("no seam between chunks", func(t *testing.T) {
 		r := measure.Range{From: t0, To: t0.Add(2 * second * longBins), Bin: 2 * second}

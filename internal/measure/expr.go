@@ -2,6 +2,7 @@ package measure
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ const tag = "greenwatch"
 
 // The columns.
 const (
-	colTotal        = "total"         // a Ratio's events in the bin
+	colTotal        = "total"         // a Ratio's or a Rate's events in the bin
 	colPart         = "part"          // those of them that count against the slot
 	colNative       = "native"        // the quantile of native histograms
 	colNativeTotal  = "native-total"  // their observations in the bin
@@ -51,6 +52,8 @@ func phrase(a signal.Ask, bin signal.Duration, replicas []string) (question, err
 	switch a.Kind {
 	case signal.Ratio:
 		return g.ratio(a), nil
+	case signal.Rate:
+		return g.rate(a), nil
 	case signal.Quantile:
 		if !(a.Q >= 0 && a.Q <= 1) {
 			return question{}, fmt.Errorf("quantile %s; want 0 to 1", a.Q)
@@ -61,7 +64,7 @@ func phrase(a signal.Ask, bin signal.Duration, replicas []string) (question, err
 		// recording rule that is evaluated once per bin to a little jitter.
 		return question{columns: []column{{expr: a.PromQL}}, lookback: 2 * bin.D()}, nil
 	}
-	return question{}, fmt.Errorf("kind %q is not asked of Prometheus; want Ratio, Quantile or Query", a.Kind)
+	return question{}, fmt.Errorf("kind %q is not asked of Prometheus; want Ratio, Quantile, Rate or Query", a.Kind)
 }
 
 // grain builds expressions for one length of bins.
@@ -82,6 +85,13 @@ func (g grain) ratio(a signal.Ask) question {
 		},
 		history: g.history(now, before),
 	}
+}
+
+// rate asks for all events, as a ratio does.
+func (g grain) rate(a signal.Ask) question {
+	all := g.ratio(a)
+	all.columns = slices.DeleteFunc(all.columns, func(c column) bool { return c.name == colPart })
+	return all
 }
 
 // quantile asks for native and classic histograms alike: which of them a service has is not known.

@@ -46,7 +46,11 @@ func (c *Client) read(ctx context.Context, a signal.Ask, r Range) signal.Reading
 	if a.Kind == signal.Query {
 		return numbers(reading, answer, r)
 	}
-	return c.count(ctx, reading, q, newTable(answer), r)
+	reading = c.count(ctx, reading, q, newTable(answer), r)
+	if a.Kind == signal.Rate {
+		perSecond(reading.Bins, r.Bin)
+	}
+	return reading
 }
 
 // count makes bins of a table, and asks for the targets' history where they need it.

@@ -113,7 +113,7 @@ func TestExampleAsksForTheServicesMetrics(t *testing.T) {
 	want := []signal.Ask{
 		{Signal: "error-rate", Kind: signal.Ratio, Metric: "http_requests_total", Match: `deployment="green"`, Part: `status=~"5.."`},
 		{Signal: "p99-latency", Kind: signal.Quantile, Metric: "kb_query_duration_seconds", Match: `deployment="green"`, Q: 0.99},
-		{Signal: "throughput", Kind: signal.Query, PromQL: `sum(rate(http_requests_total{deployment="green"}[5m]))`},
+		{Signal: "throughput", Kind: signal.Rate, Metric: "http_requests_total", Match: `deployment="green"`},
 		{Signal: "cache-hit-ratio", Kind: signal.Ratio, Match: `__name__=~"kb_cache_hits_total|kb_cache_misses_total",deployment="green"`, Part: `__name__=~"kb_cache_hits_total"`},
 		{Signal: "queue-depth", Kind: signal.Query, PromQL: `max(kb_queue_depth{deployment="green"})`},
 	}

@@ -117,6 +117,7 @@ func TestWhatIsWrittenWins(t *testing.T) {
   - {name: hits, ratio: {metric: c_total, part: 'hit="yes"'}, consider: {below: 70%}, required: false}
   - {name: slow, quantile: {metric: h, q: "0.5"}, unit: seconds, canary: {above: 120ms, for: 1s}, rollback: {above: 1m30s, for: 9s}}
   - {name: queue, query: 'max(q{s="${slot}"})', investigate: {above: '1.5e3', for: 4m}}
+  - {name: throughput, rate: {metric: c_total, match: 's="${slot}"'}, consider: {below: "0.5"}}
   - {name: up, kubernetes: Available}
 `)
 	if plan.Mode != release.Enforce || plan.Prometheus != "other" || plan.HistoryLimit != 3 || len(plan.Notify) != 0 || len(plan.HTTPRoutes) != 1 {
@@ -143,13 +144,14 @@ func TestWhatIsWrittenWins(t *testing.T) {
 			{Tier: judge.Rollback, Bound: judge.Bound{Above: number(90)}, For: 9 * second},
 		}},
 		{Signal: "queue", Kind: signal.Query, Cells: []judge.Cell{{Tier: judge.Investigate, Bound: judge.Bound{Above: number(1500)}, For: 4 * minute}}},
+		{Signal: "throughput", Kind: signal.Rate, Unit: "/s", Cells: []judge.Cell{{Tier: judge.Consider, Bound: judge.Bound{Below: number(0.5)}, For: 6 * second}}},
 		{Signal: "up", Kind: signal.Kubernetes, Required: true},
 	}
 	if diff := cmp.Diff(wantRows, plan.Matrix.Rows); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
 	asks := plan.Asks("green", "v2")
-	if len(asks) != 3 || asks[2].PromQL != `max(q{s="green"})` {
+	if len(asks) != 4 || asks[2].PromQL != `max(q{s="green"})` || asks[3].Match != `s="green"` {
 		t.Errorf("asks: %+v", asks)
 	}
 }
@@ -213,7 +215,7 @@ func TestRefuses(t *testing.T) {
 
 		"signals of one name": {service + "  signals: [{" + ratio + "}, {" + ratio + "}]", []string{`spec.signals[1].name: "a" is another signal's name, too`}},
 		"signal's name":       {one(strings.Replace(ratio, "name: a", "name: A b", 1)), []string{`spec.signals[0].name: "A b" is no name; write lower-case letters, digits and dashes, such as error-rate`}},
-		"no kind":             {one("name: a"), []string{"spec.signals[0]: has no kind; write one of ratio, quantile, query or kubernetes"}},
+		"no kind":             {one("name: a"), []string{"spec.signals[0]: has no kind; write one of ratio, quantile, rate, query or kubernetes"}},
 		"three kinds":         {one(ratio + ", query: up, kubernetes: Available"), []string{"spec.signals[0]: has more than one kind (ratio, query, kubernetes)"}},
 		"unknown fact":        {one("name: a, kubernetes: Progressing"), []string{`spec.signals[0].kubernetes: "Progressing" is nothing that Kubernetes is asked; write Available`}},
 		"ratio's parts": {one("name: a, ratio: {metric: 'm{}', match: 'a=1', part: ''}"), []string{
@@ -237,6 +239,11 @@ func TestRefuses(t *testing.T) {
 		"ratio without its whole": {one("name: a, ratio: {parts: [h]}"), []string{
 			`spec.signals[0].ratio.wholes: is missing; name at least one counter`,
 			`spec.signals[0].ratio.parts[0]: "h" is not among the wholes`,
+		}},
+		"rate's parts": {one("name: a, rate: {metric: 'm{}', match: 'a=1'}, consider: {below: 5%}"), []string{
+			`spec.signals[0].rate.metric: "m{}" is no metric's name`,
+			`spec.signals[0].rate.match: "a=1" is no label matcher`,
+			`spec.signals[0].consider.below: "5%" is no number; the bound of a signal without a unit is written such as 100`,
 		}},
 		"comma":               {one(`name: a, ratio: {metric: m, part: 'a="1" b="2"'}`), []string{`spec.signals[0].ratio.part: a comma is missing before "b=\"2\""`}},
 		"open quote":          {one(`name: a, ratio: {metric: m, part: 'a="1'}`), []string{`is no label matcher`}},

@@ -74,6 +74,10 @@ func (r *reader) question(path string, s v1alpha1.Signal) release.Question {
 	if s.Quantile != nil {
 		kinds, q = append(kinds, "quantile"), r.quantile(path+".quantile", *s.Quantile)
 	}
+	if s.Rate != nil {
+		kinds, q = append(kinds, "rate"), release.Question{Kind: signal.Rate,
+			Metric: r.metric(path+".rate.metric", s.Rate.Metric), Match: r.matchers(path+".rate.match", s.Rate.Match)}
+	}
 	if s.Query != "" {
 		kinds, q = append(kinds, "query"), release.Question{Kind: signal.Query, PromQL: r.expression(path+".query", s.Query)}
 	}
@@ -85,7 +89,7 @@ func (r *reader) question(path string, s v1alpha1.Signal) release.Question {
 	}
 	switch len(kinds) {
 	case 0:
-		r.fail(path, "has no kind; write one of ratio, quantile, query or kubernetes")
+		r.fail(path, "has no kind; write one of ratio, quantile, rate, query or kubernetes")
 	case 1:
 		return q
 	default:
@@ -159,6 +163,8 @@ func (r *reader) unit(path string, s v1alpha1.Signal) string {
 	switch {
 	case s.Unit == "" && s.Ratio != nil:
 		return "%"
+	case s.Unit == "" && s.Rate != nil:
+		return "/s"
 	case s.Unit == "":
 		return ""
 	case s.Unit != v1alpha1.Seconds:

@@ -9,13 +9,14 @@ package signal
 
 // Kind says how a signal is measured.
 //
-// +kubebuilder:validation:Enum=Ratio;Quantile;Query;Kubernetes
+// +kubebuilder:validation:Enum=Ratio;Quantile;Rate;Query;Kubernetes
 type Kind string
 
 // The kinds of signals.
 const (
 	Ratio      Kind = "Ratio"      // a part of all events, counted per bin: 0 to 1
 	Quantile   Kind = "Quantile"   // a quantile of a histogram per bin, in the histogram's unit
+	Rate       Kind = "Rate"       // events per second, counted per bin
 	Query      Kind = "Query"      // any PromQL that yields one number
 	Kubernetes Kind = "Kubernetes" // a fact of the cluster: the slot's availability
 )
@@ -46,7 +47,7 @@ type Ask struct {
 	// +kubebuilder:validation:MaxLength=63
 	Signal string `json:"signal"`
 	Kind   Kind   `json:"kind"`
-	// Metric and Match select the series: a counter (Ratio) or a histogram's base name (Quantile). Without
+	// Metric and Match select the series: a counter (Ratio, Rate) or a histogram's base name (Quantile). Without
 	// a metric Match names those of a Ratio.
 	// +kubebuilder:validation:MaxLength=256
 	Metric string `json:"metric,omitempty"`
@@ -65,9 +66,9 @@ type Ask struct {
 // Bin is what was counted in one stretch of the grain of counting, ended at End.
 type Bin struct {
 	End Instant `json:"end"`
-	// Value is the share (Ratio), the quantile (Quantile) or the number (Query).
+	// Value is the share (Ratio), the quantile (Quantile), the events per second (Rate) or the number (Query).
 	Value Number `json:"value"`
-	// Total and Part are the counted events, for a Ratio; Total alone for a Quantile.
+	// Total and Part are the counted events, for a Ratio; Total alone for a Quantile or a Rate.
 	Total Number `json:"total,omitempty"`
 	Part  Number `json:"part,omitempty"`
 	// Cause says why the bin is unknown; Value means nothing then.

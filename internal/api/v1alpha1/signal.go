@@ -39,12 +39,12 @@ const Available Fact = "Available"
 // Signal is a named measurement of a slot, of exactly one kind, and its cells in the matrix. A
 // signal without cells is recorded only.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.query), has(self.kubernetes)].exists(k, k)",message="the signal has no kind; write one of ratio, quantile, query or kubernetes"
-// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.query), has(self.kubernetes)].filter(k, k).size() <= 1",message="the signal has more than one kind; write one of ratio, quantile, query or kubernetes, and a signal of its own for each other"
+// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.rate), has(self.query), has(self.kubernetes)].exists(k, k)",message="the signal has no kind; write one of ratio, quantile, rate, query or kubernetes"
+// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.rate), has(self.query), has(self.kubernetes)].filter(k, k).size() <= 1",message="the signal has more than one kind; write one of ratio, quantile, rate, query or kubernetes, and a signal of its own for each other"
 // +kubebuilder:validation:XValidation:rule="!has(self.unit) || has(self.quantile) || has(self.query)",message="unit is for quantile and query; leave it out (a ratio's bounds are percentages, such as 5%)"
 // +kubebuilder:validation:XValidation:rule="!has(self.ratio) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')))",message="a ratio's bound is a percentage; write it from 0% to 100%, such as above: 5%"
 // +kubebuilder:validation:XValidation:rule="!(has(self.unit) && (has(self.quantile) || has(self.query))) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')))",message="a bound in seconds is a duration; write it with its unit, such as above: 200ms"
-// +kubebuilder:validation:XValidation:rule="has(self.unit) || !(has(self.quantile) || has(self.query)) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')))",message="the bound of a signal without a unit is a bare number; write it such as above: \"100\", or give the signal unit: seconds"
+// +kubebuilder:validation:XValidation:rule="has(self.unit) || !(has(self.quantile) || has(self.rate) || has(self.query)) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')))",message="the bound of a signal without a unit is a bare number; write it such as above: \"100\", or give the signal unit: seconds"
 // +kubebuilder:validation:XValidation:rule="!has(self.kubernetes) || ((!has(self.canary) || !has(self.canary.above) || false) && (!has(self.canary) || !has(self.canary.below) || false) && (!has(self.rollback) || !has(self.rollback.above) || false) && (!has(self.rollback) || !has(self.rollback.below) || false) && (!has(self.consider) || !has(self.consider.above) || false) && (!has(self.consider) || !has(self.consider.below) || false) && (!has(self.investigate) || !has(self.investigate.above) || false) && (!has(self.investigate) || !has(self.investigate.below) || false))",message="a kubernetes signal has no value to compare; write unavailable: true instead of above or below"
 // +kubebuilder:validation:XValidation:rule="has(self.kubernetes) || ((!has(self.canary) || !has(self.canary.unavailable) || !self.canary.unavailable) && (!has(self.rollback) || !has(self.rollback.unavailable) || !self.rollback.unavailable) && (!has(self.consider) || !has(self.consider.unavailable) || !self.consider.unavailable) && (!has(self.investigate) || !has(self.investigate.unavailable) || !self.investigate.unavailable))",message="unavailable is for a kubernetes signal; write above or below, or kubernetes: Available"
 type Signal struct {
@@ -65,6 +65,8 @@ type Signal struct {
 	Ratio *Ratio `json:"ratio,omitempty"`
 	// Quantile is a quantile of a histogram, classic or native.
 	Quantile *Quantile `json:"quantile,omitempty"`
+	// Rate is how many events there are per second: its bounds are bare numbers.
+	Rate *Rate `json:"rate,omitempty"`
 	// Query is any PromQL that yields one number.
 	// +optional
 	Query Expression `json:"query,omitempty"`
@@ -109,6 +111,14 @@ type Ratio struct {
 	Wholes []MetricName `json:"wholes,omitempty"`
 }
 
+// Rate is how many events there are per second, such as the throughput.
+type Rate struct {
+	// Metric is a counter.
+	Metric MetricName `json:"metric"`
+	// +optional
+	Match Selector `json:"match,omitempty"`
+}
+
 // Quantile is a quantile of a histogram's values.
 type Quantile struct {
 	// Metric is the histogram's base name, without _bucket.
@@ -128,7 +138,7 @@ type Quantile struct {
 // +kubebuilder:validation:XValidation:rule="!(has(self.unavailable) && self.unavailable && has(self.__for__))",message="for does not apply to unavailable; write timing.unavailableFor instead"
 type Cell struct {
 	// Above and Below are in the unit of the signal's kind: a percentage for a ratio ("5%"), a
-	// duration where the unit is seconds ("200ms"), else a bare number ("100").
+	// duration where the unit is seconds ("200ms"), else a bare number ("100"), for a rate per second.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	Above string `json:"above,omitempty"`
