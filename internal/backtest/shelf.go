@@ -1,6 +1,7 @@
 package backtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -67,7 +68,7 @@ func (s *shelf) gather(ctx context.Context, a signal.Ask, span watchdog.Span) si
 		bin, ok := v.bins[end]
 		if !ok {
 			missing = v.Reading
-			bin = signal.Bin{End: end, Cause: v.Cause}
+			bin = signal.Bin{End: end, Cause: cmp.Or(v.Cause, signal.Gap)}
 		}
 		out.Queries = v.Queries
 		out.Bins = append(out.Bins, bin)
