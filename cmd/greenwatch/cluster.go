@@ -177,6 +177,20 @@ func (c *cluster) policy(_ context.Context, k watchdog.Key) (watchdog.Policy, er
 	return out, nil
 }
 
+// fresh reads a policy's ledger anew: the leader before may have written what the cache does not show yet.
+func (c *cluster) fresh(ctx context.Context, p watchdog.Policy) (watchdog.Policy, error) {
+	live, err := c.store.LoadPolicy(ctx, p.Key.Namespace, p.Key.Name)
+	if err != nil {
+		return p, err
+	}
+	c.policies.put(live)
+	cached := p.Handle.(*v1alpha1.WatchPolicy)
+	live = live.DeepCopy()
+	live.Spec, live.Generation = cached.Spec, cached.Generation
+	p.Ledger, p.Handle = live.Status.Ledger, live
+	return p, nil
+}
+
 // active gives a policy's active releases.
 func (c *cluster) active(ctx context.Context, k watchdog.Key, live bool) ([]watchdog.Record, error) {
 	if live {

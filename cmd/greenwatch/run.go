@@ -116,7 +116,7 @@ func runDaemon(ctx context.Context, o cli.RunOptions) error {
 // edges are the daemon's ways to the world.
 func edges(c *cluster, s servers, to sinks, speak speaker) watchdog.Edges {
 	return watchdog.Edges{
-		Policy: c.policy, Releases: c.active, Active: c.all, Ledgers: c.ledgers,
+		Policy: c.policy, Fresh: c.fresh, Releases: c.active, Active: c.all, Ledgers: c.ledgers,
 		Observe: c.observe, Unready: c.tick,
 		Create: c.create, Save: c.save, SaveLedger: c.saveLedger, Prune: c.prune,
 		Perform: c.perform,

@@ -129,6 +129,9 @@ func (d *Daemon) detect(ctx context.Context, p Policy, records []Record, l *look
 	ledger, births := release.Detect(p.Ledger, opens(records), sight.World, now())
 	if len(births) > 0 {
 		// A birth is decided on what is so now, not on what the caches remember.
+		if p, err = d.Fresh(ctx, p); err != nil {
+			return records, err
+		}
 		if records, sight, err = d.live(ctx, p, records); err != nil {
 			return records, err
 		}

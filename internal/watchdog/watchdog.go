@@ -84,6 +84,8 @@ var ErrConflict = errors.New("changed in between")
 type Edges struct {
 	// Policy gives a policy from the cache.
 	Policy func(ctx context.Context, k Key) (Policy, error)
+	// Fresh gives the policy with its ledger as the API server has it now.
+	Fresh func(ctx context.Context, p Policy) (Policy, error)
 	// Releases gives a policy's active releases; live ones are read from the API server.
 	Releases func(ctx context.Context, k Key, live bool) ([]Record, error)
 	// Active gives all active releases from the cache.

@@ -181,7 +181,7 @@ func (w *World) Kill(down time.Duration) {
 // edges are the process' ways to the world.
 func (l *life) edges() watchdog.Edges {
 	return watchdog.Edges{
-		Policy: l.policy, Releases: l.releases, Active: l.active, Ledgers: l.ledgers, Observe: l.observe, Unready: l.unready,
+		Policy: l.policy, Fresh: l.fresh, Releases: l.releases, Active: l.active, Ledgers: l.ledgers, Observe: l.observe, Unready: l.unready,
 		Create: l.create, Save: l.save, SaveLedger: l.saveLedger, Prune: l.prune, Perform: l.perform,
 		Read: l.read, Newest: l.newest, Send: l.send, Retry: retry, Say: l.say,
 	}
@@ -190,6 +190,17 @@ func (l *life) edges() watchdog.Edges {
 func (l *life) policy(ctx context.Context, k watchdog.Key) (watchdog.Policy, error) {
 	return call(ctx, l, "Policy", false, func(now time.Time) (watchdog.Policy, error) {
 		return l.w.services[k].seenPolicy(l.w.cached(now)), nil
+	})
+}
+
+func (l *life) fresh(ctx context.Context, p watchdog.Policy) (watchdog.Policy, error) {
+	return call(ctx, l, "Policy.live", false, func(now time.Time) (watchdog.Policy, error) {
+		live := l.w.services[p.Key].seenPolicy(now)
+		if live.Gone {
+			return p, watchdog.ErrConflict
+		}
+		p.Ledger, p.Handle = live.Ledger, live.Handle
+		return p, nil
 	})
 }
 
