@@ -6,6 +6,7 @@
 package backtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -99,17 +100,16 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	stable := o.Plan.Other(o.Candidate).Name
 	b := &book{result: Result{Checks: []Check{}, Transitions: []Transition{},
 		Release: Release{Policy: o.Plan.Policy, Candidate: o.Candidate, Stable: stable, Deployed: o.Deployed, Cutover: o.Cutover, Until: o.Until}}}
-	shelf := newShelf(o)
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	shelf := newShelf(o, fail)
 	past := watchdog.Past{
 		Plan:  withoutCluster(o.Plan),
 		Spec:  release.Spec{Policy: o.Plan.Policy, Number: 1, Candidate: release.Side{Slot: o.Candidate, Revision: "candidate"}, Stable: release.Side{Slot: stable, Revision: "stable"}},
 		World: o.world, From: o.Deployed, Until: o.Until,
 	}
 	_, err := watchdog.Replay(ctx, watchdog.Edges{Read: shelf.read, Newest: newest}, past, b.see)
-	if err == nil {
-		err = shelf.err
-	}
-	if err != nil {
+	if err = cmp.Or(context.Cause(ctx), err); err != nil {
 		return Result{}, fmt.Errorf("backtest %s: %w", o.Plan.Policy, err)
 	}
 	return b.close(o.Until), nil

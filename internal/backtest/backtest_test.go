@@ -182,6 +182,21 @@ func TestThePastIsJudged(t *testing.T) {
 	})
 }
 
+// A server that can't be asked is asked once, not for every block of the week.
+func TestAServerThatCannotBeAskedEndsIt(t *testing.T) {
+	for _, cause := range []signal.Cause{signal.Away, signal.Timeout} {
+		asked := 0
+		_, err := backtest.Run(t.Context(), backtest.Options{Plan: of("good"), Candidate: "green", Cutover: cutover,
+			Fetch: func(_ context.Context, asks []signal.Ask, _ watchdog.Span, _ signal.Duration) []signal.Reading {
+				asked++
+				return []signal.Reading{{Signal: asks[0].Signal, Cause: cause, Detail: "no answer in time"}}
+			}})
+		if err == nil || err.Error() != "backtest good: ask for error-rate: no answer in time" || asked != 1 {
+			t.Errorf("%s: asked %d times, %v; want once, and why", cause, asked, err)
+		}
+	}
+}
+
 func worst(all []backtest.Transition) string {
 	rank := []string{"rollback", "consider", "investigate", "blind", "proceed"}
 	for _, tier := range rank {

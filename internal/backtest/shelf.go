@@ -28,7 +28,7 @@ type shelf struct {
 	until  signal.Instant
 	every  signal.Duration
 	blocks map[place]*volume
-	err    error // the server could not be asked
+	fail   func(error) // ends the backtest
 }
 
 type place struct {
@@ -42,8 +42,8 @@ type volume struct {
 	bins map[signal.Instant]signal.Bin
 }
 
-func newShelf(o Options) *shelf {
-	return &shelf{fetch: o.Fetch, origin: o.Deployed, until: o.Until, every: o.Plan.GuardEvery, blocks: map[place]*volume{}}
+func newShelf(o Options, fail func(error)) *shelf {
+	return &shelf{fetch: o.Fetch, fail: fail, origin: o.Deployed, until: o.Until, every: o.Plan.GuardEvery, blocks: map[place]*volume{}}
 }
 
 // read answers like a Prometheus. What does not lie on the guard's grid is asked for by itself.
@@ -112,10 +112,10 @@ func (s *shelf) volume(ctx context.Context, a signal.Ask, end signal.Instant, bi
 	return v
 }
 
-// heard notes that a server could not be asked: of the past that is no verdict but an error.
+// heard ends the backtest if a server could not be asked: of the past that is no verdict but an error.
 func (s *shelf) heard(r signal.Reading) signal.Reading {
-	if (r.Cause == signal.Away || r.Cause == signal.Timeout) && s.err == nil {
-		s.err = fmt.Errorf("ask for %s: %s", r.Signal, r.Detail)
+	if r.Cause == signal.Away || r.Cause == signal.Timeout {
+		s.fail(fmt.Errorf("ask for %s: %s", r.Signal, r.Detail))
 	}
 	return r
 }
