@@ -31,9 +31,10 @@ type shelf struct {
 	fail   func(error) // ends the backtest
 }
 
+// place is a block of a question's: its signal, and what sets it apart from the other slot's.
 type place struct {
-	ask signal.Ask
-	n   int64
+	signal, match, promql string
+	n                     int64
 }
 
 // volume is a block's reading, its bins by their ends.
@@ -96,7 +97,7 @@ func (s *shelf) volume(ctx context.Context, a signal.Ask, end signal.Instant, bi
 	}
 	size -= size % s.every
 	n := int64(end.Sub(s.origin) / size)
-	at := place{a, n}
+	at := place{a.Signal, a.Match, a.PromQL, n}
 	if v := s.blocks[at]; v != nil {
 		return v
 	}

@@ -67,6 +67,8 @@ type Row struct {
 	// +kubebuilder:validation:MaxLength=63
 	Signal string      `json:"signal"`
 	Kind   signal.Kind `json:"kind"`
+	// Q is a Quantile's, between 0 and 1: a value above a bound is then a share above 1-Q of events that are.
+	Q signal.Number `json:"q,omitempty"`
 	// Unit is for people: "%", "/s", "seconds" or empty.
 	// +kubebuilder:validation:MaxLength=16
 	Unit string `json:"unit,omitempty"`
@@ -89,8 +91,11 @@ type Matrix struct {
 	Rows []Row `json:"rows"`
 }
 
-// MinBins is the least number of bins that a bound must last.
-const MinBins = 3
+// MinBins is the least number of bins that a bound must last, and MostBins how many are looked at.
+const (
+	MinBins  = 3
+	MostBins = 120
+)
 
 // Bins gives how many bins a cell's bound must last.
 func (m Matrix) Bins(c Cell) int {
@@ -101,8 +106,8 @@ func (m Matrix) Bins(c Cell) int {
 	return max(n, MinBins)
 }
 
-// Longest gives the number of bins that the longest bound of the given tiers must last: what has to
-// be asked to answer all of them.
+// Longest gives how many bins the cells of the given kind look at first: a stretch, which is one bin
+// longer than the longest bound must last. A Wanting signal looks at MostBins.
 func (m Matrix) Longest(of func(Cell) bool) int {
 	n := MinBins
 	for _, r := range m.Rows {
@@ -112,7 +117,7 @@ func (m Matrix) Longest(of func(Cell) bool) int {
 			}
 		}
 	}
-	return n
+	return n + 1
 }
 
 // Only keeps the rows and cells for which keep answers yes; required rows stay even without cells.

@@ -1,6 +1,10 @@
 package judge
 
-import "github.com/knowledgebeast/greenwatch/internal/signal"
+import (
+	"slices"
+
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
 
 // Answer is what a bound says: yes, it lasted; no; or unknown.
 //
@@ -14,16 +18,34 @@ const (
 	Unknown Answer = "Unknown"
 )
 
+// How says in which way a bound has lasted.
+//
+// +kubebuilder:validation:Enum=Held;Flapping;Pooled
+type How string
+
+// The ways.
+const (
+	Held     How = "Held"     // in every bin, one after another
+	Flapping How = "Flapping" // altogether, though it comes and goes
+	Pooled   How = "Pooled"   // in every bin of several added up, since single ones hold too few events
+)
+
 // Finding is what one cell said, and how often.
 type Finding struct {
 	Cell   Cell   `json:"cell"`
 	Answer Answer `json:"answer"`
-	// Bins is how many bins the bound must last; Yes, No and Unknown count the bins of the stretch
-	// that decided: the one where it lasted, else the newest.
+	// How is set for a Yes.
+	How How `json:"how,omitempty"`
+	// Bins is how many bins the bound must last. Over is the stretch that decided, in bins; of those Yes
+	// and No were beyond the bound and within it, Unknown neither.
 	Bins    int32 `json:"bins,omitempty"`
+	Over    int32 `json:"over,omitempty"`
 	Yes     int32 `json:"yes,omitempty"`
 	No      int32 `json:"no,omitempty"`
 	Unknown int32 `json:"unknown,omitempty"`
+	// Cause is why it is unknown; Needs is how many more events would answer it, if known.
+	Cause signal.Cause  `json:"cause,omitempty"`
+	Needs signal.Number `json:"needs,omitempty"`
 }
 
 // Evidence is all that a verdict knows of one signal: enough to judge it again.
@@ -33,6 +55,8 @@ type Evidence struct {
 	Kind     signal.Kind `json:"kind"`
 	Unit     string      `json:"unit,omitempty"`
 	Required bool        `json:"required,omitempty"`
+	// Q is a Quantile's, between 0 and 1.
+	Q signal.Number `json:"q,omitempty"`
 	// Tier is the worst tier that holds for this signal alone; Blind where it is unknown.
 	Tier Tier `json:"tier"`
 	// Value is over the deciding stretch: pooled for a Ratio, else the last known bin's; NaN where
@@ -67,6 +91,8 @@ type Verdict struct {
 	Generation int64 `json:"generation,omitempty"`
 	// Split is whether the canary cells applied.
 	Split bool `json:"split,omitempty"`
+	// FirstTraffic is the candidate's.
+	FirstTraffic signal.Instant `json:"firstTraffic,omitempty"`
 	// +kubebuilder:validation:MaxItems=32
 	Evidence []Evidence `json:"evidence,omitempty"`
 }
@@ -108,6 +134,22 @@ type Input struct {
 	Stretch Stretch
 	// Since leaves out, for Whole, what had ended by then.
 	Since signal.Instant
+	// FirstTraffic is the candidate's: what falls in the minutes after it is warming up. 0 for none.
+	FirstTraffic signal.Instant
 	// Generation is recorded in the verdict.
 	Generation int64
+}
+
+// With gives the input with readings in the place of those of the same signals.
+func (in Input) With(more []signal.Reading) Input {
+	readings := slices.Clone(in.Readings)
+	for _, r := range more {
+		for i := range readings {
+			if readings[i].Signal == r.Signal {
+				readings[i] = r
+			}
+		}
+	}
+	in.Readings = readings
+	return in
 }

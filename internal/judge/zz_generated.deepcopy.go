@@ -62,7 +62,9 @@ func (in *Evidence) DeepCopyInto(out *Evidence) {
 	if in.Bins != nil {
 		in, out := &in.Bins, &out.Bins
 		*out = make([]signal.Bin, len(*in))
-		copy(*out, *in)
+		for i := range *in {
+			(*in)[i].DeepCopyInto(&(*out)[i])
+		}
 	}
 	if in.Queries != nil {
 		in, out := &in.Queries, &out.Queries

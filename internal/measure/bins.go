@@ -81,7 +81,11 @@ type table map[string]points
 func newTable(m model.Matrix) table {
 	t := table{}
 	for _, s := range m {
-		t[string(s.Metric[tag])] = newPoints(s)
+		name := string(s.Metric[tag])
+		if name == colBucket {
+			name += string(s.Metric[model.BucketLabel])
+		}
+		t[name] = newPoints(s)
 	}
 	return t
 }
@@ -114,6 +118,10 @@ func (t table) behind(columns []column) []string {
 			exprs = append(exprs, c.expr)
 		case colNative, colClassic:
 			if len(t[c.name]) > 0 || t.silent() {
+				exprs = append(exprs, c.expr)
+			}
+		case colBucket:
+			if len(t[colClassic]) > 0 {
 				exprs = append(exprs, c.expr)
 			}
 		}

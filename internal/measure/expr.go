@@ -26,6 +26,8 @@ const (
 	colNativeTotal  = "native-total"  // their observations in the bin
 	colClassic      = "classic"       // the quantile of classic histograms
 	colClassicTotal = "classic-total" // their observations in the bin
+	colBucket       = "bucket/"       // with a bucket's end: those up to it
+	colFraction     = "fraction/"     // with a bound: the part of native observations up to it
 	colAppeared     = "appeared"      // targets with a sample in the bin and none in the bin before
 	colReturned     = "returned"      // those of them that were heard earlier
 	colKnown        = "known"         // targets that were heard before the bin
@@ -99,7 +101,7 @@ func (g grain) quantile(a signal.Ask) question {
 	native := "sum(" + g.single("avg", g.countedNative(selector(a.Metric, a.Match))) + ")"
 	classic := "sum by (le) (" + g.single("max", g.countedClassic(selector(a.Metric+"_bucket", a.Match))) + ")"
 	now, before := g.observed(a, g.now), g.observed(a, g.before)
-	return question{
+	q := question{
 		columns: []column{
 			{colNative, fmt.Sprintf("histogram_quantile(%s, %s)", a.Q, native)},
 			{colNativeTotal, "histogram_count(" + native + ")"},
@@ -109,6 +111,13 @@ func (g grain) quantile(a signal.Ask) question {
 		},
 		history: g.history(now, before),
 	}
+	for _, bound := range a.Over {
+		q.columns = append(q.columns, column{colFraction + bound.String(), fmt.Sprintf("histogram_fraction(-Inf, %s, %s)", bound, native)})
+	}
+	if len(a.Over) > 0 {
+		q.columns = append(q.columns, column{colBucket, classic})
+	}
+	return q
 }
 
 // observed gives one series per histogram of either kind. histogram_count keeps out a summary,

@@ -46,9 +46,13 @@ func (c *Client) read(ctx context.Context, a signal.Ask, r Range) signal.Reading
 	if a.Kind == signal.Query {
 		return numbers(reading, answer, r)
 	}
-	reading = c.count(ctx, reading, q, newTable(answer), r)
-	if a.Kind == signal.Rate {
+	t := newTable(answer)
+	reading = c.count(ctx, reading, q, t, r)
+	switch a.Kind {
+	case signal.Rate:
 		perSecond(reading.Bins, r.Bin)
+	case signal.Quantile:
+		above(&reading, a.Over, t)
 	}
 	return reading
 }

@@ -112,7 +112,7 @@ func TestExampleAsksForTheServicesMetrics(t *testing.T) {
 	plan := shippedPlan(t)
 	want := []signal.Ask{
 		{Signal: "error-rate", Kind: signal.Ratio, Metric: "http_requests_total", Match: `deployment="green"`, Part: `status=~"5.."`},
-		{Signal: "p99-latency", Kind: signal.Quantile, Metric: "kb_query_duration_seconds", Match: `deployment="green"`, Q: 0.99},
+		{Signal: "p99-latency", Kind: signal.Quantile, Metric: "kb_query_duration_seconds", Match: `deployment="green"`, Q: 0.99, Over: []signal.Number{0.1, 0.12, 0.2, 1}},
 		{Signal: "throughput", Kind: signal.Rate, Metric: "http_requests_total", Match: `deployment="green"`},
 		{Signal: "cache-hit-ratio", Kind: signal.Ratio, Match: `__name__=~"kb_cache_hits_total|kb_cache_misses_total",deployment="green"`, Part: `__name__=~"kb_cache_hits_total"`},
 		{Signal: "queue-depth", Kind: signal.Query, PromQL: `max(kb_queue_depth{deployment="green"})`},

@@ -16,8 +16,8 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
-// mostBins is how many bins a bound may last: as many as its evidence may hold.
-const mostBins = 120
+// mostBins is how many bins a bound may last: its evidence holds one more.
+const mostBins = judge.MostBins - 1
 
 // signalTerms is what the reading of a signal depends on besides the signal.
 type signalTerms struct {
@@ -29,7 +29,7 @@ type signalTerms struct {
 
 func (r *reader) signal(path string, s v1alpha1.Signal, terms signalTerms) (judge.Row, release.Question) {
 	q := r.question(path, s)
-	row := judge.Row{Signal: r.name(path+".name", s.Name, "error-rate"), Kind: q.Kind, Unit: r.unit(path, s)}
+	row := judge.Row{Signal: r.name(path+".name", s.Name, "error-rate"), Kind: q.Kind, Q: q.Q, Unit: r.unit(path, s)}
 	row.Required = ptr.Deref(s.Required, terms.firstRatio && q.Kind == signal.Ratio || q.Kind == signal.Kubernetes)
 	q.Signal = row.Signal
 	if q.Kind == "" {
@@ -40,7 +40,23 @@ func (r *reader) signal(path string, s v1alpha1.Signal, terms signalTerms) (judg
 			row.Cells = append(row.Cells, r.cell(path+"."+column.name, row, column, terms.bin))
 		}
 	}
+	q.Over = bounds(row)
 	return row, q
+}
+
+// bounds gives the values at which a quantile's events are counted: a quantile is above a bound where
+// more events than its share are.
+func bounds(row judge.Row) []signal.Number {
+	var all []signal.Number
+	for _, c := range row.Cells {
+		for _, b := range []*signal.Number{c.Bound.Above, c.Bound.Below} {
+			if row.Kind == signal.Quantile && b != nil {
+				all = append(all, *b)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // column is a column of the matrix: the cell's name in a policy, and what it means.

@@ -423,7 +423,7 @@ func (in *Plan) DeepCopyInto(out *Plan) {
 	if in.Requests != nil {
 		in, out := &in.Requests, &out.Requests
 		*out = new(Question)
-		**out = **in
+		(*in).DeepCopyInto(*out)
 	}
 	if in.Schedule != nil {
 		in, out := &in.Schedule, &out.Schedule
@@ -434,7 +434,9 @@ func (in *Plan) DeepCopyInto(out *Plan) {
 	if in.Questions != nil {
 		in, out := &in.Questions, &out.Questions
 		*out = make([]Question, len(*in))
-		copy(*out, *in)
+		for i := range *in {
+			(*in)[i].DeepCopyInto(&(*out)[i])
+		}
 	}
 	if in.Notify != nil {
 		in, out := &in.Notify, &out.Notify

@@ -39,6 +39,8 @@ const (
 	Lag        Cause = "Lag"            // the newest samples are older than settle allows
 	Idle       Cause = "Idle"           // samples, but no events: a share of nothing
 	Few        Cause = "TooFew"         // too few events to say yes or no
+	Coarse     Cause = "CoarseBuckets"  // no bucket of the histogram ends near the bound
+	Warming    Cause = "WarmingUp"      // beyond the bound, but falling since the first traffic
 	Young      Cause = "Young"          // not enough bins since the first traffic yet
 )
 
@@ -58,6 +60,9 @@ type Ask struct {
 	Part string `json:"part,omitempty"`
 	// Q is the quantile, between 0 and 1.
 	Q Number `json:"q,omitempty"`
+	// Over are the values, in increasing order, of which a Quantile's bins count what lies above.
+	// +kubebuilder:validation:MaxItems=8
+	Over []Number `json:"over,omitempty"`
 	// PromQL is the expression of a Query.
 	// +kubebuilder:validation:MaxLength=4096
 	PromQL string `json:"promql,omitempty"`
@@ -71,8 +76,19 @@ type Bin struct {
 	// Total and Part are the counted events, for a Ratio; Total alone for a Quantile or a Rate.
 	Total Number `json:"total,omitempty"`
 	Part  Number `json:"part,omitempty"`
+	// Over counts the events of a Quantile that lie above a bound, one for each that was asked for.
+	// +kubebuilder:validation:MaxItems=8
+	Over []Over `json:"over,omitempty"`
 	// Cause says why the bin is unknown; Value means nothing then.
 	Cause Cause `json:"cause,omitempty"`
+}
+
+// Over is how many events lie above Bound: between Least and Most, which are equal where a bucket of
+// the histogram ends at it.
+type Over struct {
+	Bound Number `json:"bound"`
+	Least Number `json:"least"`
+	Most  Number `json:"most"`
 }
 
 // Reading is the answer to one Ask: consecutive bins, the oldest first.

@@ -2,6 +2,7 @@ package watchdog
 
 import (
 	"context"
+	"slices"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/release"
@@ -71,13 +72,25 @@ func cause(v judge.Verdict) signal.Cause {
 }
 
 // judgeNow judges a side over bins that end at the newest complete scrape and begin no earlier than
-// first.
+// first: as many as the bounds last, and more where those leave it open.
 func (d *Daemon) judgeNow(ctx context.Context, m measurement, o *release.Observed, side release.Side, cells func(judge.Cell) bool, first signal.Instant) judge.Verdict {
 	matrix := m.plan.Matrix.Only(cells)
-	in := judge.Input{At: o.Now, Split: o.World.Split(m.candidate().Slot), Generation: m.plan.Generation}
-	in.Readings = d.readNow(ctx, m, o.Now, asked(m.plan, matrix, side), matrix.Longest(cells), first)
-	in.Readings = append(in.Readings, available(matrix, o.World.Slot(side.Slot), side)...)
-	return judge.Judge(matrix, in)
+	in := judge.Input{At: o.Now, Split: o.World.Split(m.candidate().Slot), Generation: m.plan.Generation, FirstTraffic: first}
+	asks := asked(m.plan, matrix, side)
+	in.Readings = available(matrix, o.World.Slot(side.Slot), side)
+	if len(asks) == 0 {
+		return judge.Judge(matrix, in)
+	}
+	l := d.horizon(ctx, m, o.Now, asks)
+	in.Readings = append(d.readNow(ctx, m, l, asks, matrix.Longest(cells), first), in.Readings...)
+	v := judge.Judge(matrix, in)
+	wanting := judge.Wanting(matrix, v)
+	asks = slices.DeleteFunc(asks, func(a signal.Ask) bool { return !slices.Contains(wanting, a.Signal) })
+	if len(asks) == 0 {
+		return v
+	}
+	more := d.readNow(ctx, m, l, asks, judge.MostBins, first)
+	return judge.Judge(matrix, in.With(more))
 }
 
 // asked gives the questions of the rows that are left.
@@ -95,24 +108,34 @@ func asked(plan *release.Plan, matrix judge.Matrix, side release.Side) []signal.
 	return asks
 }
 
-// readNow reads the newest bins, or says why there are none.
-func (d *Daemon) readNow(ctx context.Context, m measurement, at signal.Instant, asks []signal.Ask, bins int, first signal.Instant) []signal.Reading {
-	if len(asks) == 0 {
-		return nil
-	}
+// horizon is up to when there are samples, or why there are none.
+type horizon struct {
+	end    signal.Instant
+	cause  signal.Cause
+	detail string
+}
+
+func (d *Daemon) horizon(ctx context.Context, m measurement, at signal.Instant, asks []signal.Ask) horizon {
 	fresh := d.Newest(ctx, m.plan.Prometheus, asks, at)
 	d.heard(m.plan.Prometheus, fresh.Cause, at)
-	end := fresh.At
 	switch {
 	case fresh.Cause == signal.Empty || fresh.Cause == signal.Gap:
-		end = at
+		return horizon{end: at}
 	case fresh.Cause != signal.Known:
-		return all(asks, fresh.Cause, fresh.Detail)
+		return horizon{cause: fresh.Cause, detail: fresh.Detail}
 	case at.Sub(fresh.At) > m.plan.Limits.Settle:
-		return all(asks, signal.Lag, "the newest samples are of "+fresh.At.String())
+		return horizon{cause: signal.Lag, detail: "the newest samples are of " + fresh.At.String()}
+	}
+	return horizon{end: fresh.At}
+}
+
+// readNow reads the newest bins, or says why there are none.
+func (d *Daemon) readNow(ctx context.Context, m measurement, l horizon, asks []signal.Ask, bins int, first signal.Instant) []signal.Reading {
+	if l.cause != signal.Known {
+		return all(asks, l.cause, l.detail)
 	}
 	bin := m.plan.Matrix.Bin
-	span := earliest(Span{From: end.Add(-bin * signal.Duration(bins)), To: end, Bin: bin}, first)
+	span := earliest(Span{From: l.end.Add(-bin * signal.Duration(bins)), To: l.end, Bin: bin}, first)
 	if span.From >= span.To {
 		return all(asks, signal.Young, "less than one bin since the first traffic")
 	}
@@ -158,7 +181,8 @@ func (d *Daemon) check(ctx context.Context, m measurement, o *release.Observed) 
 		matrix = withoutKubernetes(matrix)
 	}
 	asks := asked(m.plan, matrix, m.candidate())
-	in := judge.Input{At: c.At, Split: o.World.Split(m.candidate().Slot), Generation: m.plan.Generation, Stretch: judge.Whole, Since: c.From}
+	in := judge.Input{At: c.At, Split: o.World.Split(m.candidate().Slot), Generation: m.plan.Generation, Stretch: judge.Whole, Since: c.From,
+		FirstTraffic: s.FirstTraffic}
 	in.Readings = d.readCheck(ctx, m, asks, matrix, c)
 	if !late {
 		in.Readings = append(in.Readings, available(matrix, o.World.Slot(m.candidate().Slot), m.candidate())...)
@@ -173,7 +197,7 @@ func (d *Daemon) readCheck(ctx context.Context, m measurement, asks []signal.Ask
 		return nil
 	}
 	bin := matrix.Bin
-	bins := (c.At.Sub(c.From)+bin-1)/bin + signal.Duration(matrix.Longest(anyCell)-1)
+	bins := max(judge.MostBins, (c.At.Sub(c.From)+bin-1)/bin+signal.Duration(matrix.Longest(anyCell)-1))
 	span := earliest(Span{From: c.At.Add(-bin * bins), To: c.At, Bin: bin}, m.record.State.FirstTraffic)
 	if span.From >= span.To {
 		return all(asks, signal.Young, "less than one bin since the first traffic")
