@@ -1,6 +1,8 @@
 package judge
 
 import (
+	"slices"
+
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
@@ -9,8 +11,12 @@ func answer(m Matrix, row Row, c Cell, r signal.Reading, in Input) (Finding, []s
 	if c.Bound.Unavailable {
 		return unavailable(m, c, r, in)
 	}
+	if c.Bound.Above == nil && c.Bound.Below == nil {
+		return Finding{Cell: c, Answer: Unknown, Bins: int32(m.Bins(c)), Cause: signal.NoBaseline}, newest(r.Bins, MinBins)
+	}
 	a := asked{row: row, cell: c, bins: r.Bins, n: m.Bins(c), first: in.FirstTraffic}
 	a.tallies, a.p, a.counts = tallied(row, c.Bound, r.Bins)
+	a.from = late(m, in.FirstTraffic, r.Bins)
 	now, end := a.until(len(r.Bins)), len(r.Bins)
 	if in.Stretch == Whole {
 		now, end = a.ever(in.Since, now)
@@ -22,12 +28,28 @@ func answer(m Matrix, row Row, c Cell, r signal.Reading, in Input) (Finding, []s
 	return f, stretch
 }
 
+// late gives how many bins went by, after the first traffic, until the first sample came: a new target is
+// found and scraped a little later.
+func late(m Matrix, first signal.Instant, bins []signal.Bin) int {
+	n := slices.IndexFunc(bins, seen)
+	if first.IsZero() || n <= 0 || n > MinBins || bins[0].End > first.Add(2*m.Bin) {
+		return 0
+	}
+	for _, b := range bins[:n] {
+		if b.Cause != signal.Gap && b.Cause != signal.Idle {
+			return 0
+		}
+	}
+	return n
+}
+
 // asked is a cell and all the bins that it can be asked of.
 type asked struct {
 	row   Row
 	cell  Cell
 	bins  []signal.Bin
 	n     int // bins that the bound must last
+	from  int // the first bin that counts
 	first signal.Instant
 
 	counts  bool // else there are only values
@@ -38,13 +60,13 @@ type asked struct {
 // until asks whether the bound has lasted until the end of a bin.
 func (a asked) until(end int) ruling {
 	if !a.counts {
-		return a.values(a.bins[max(0, end-a.n-1):end])
+		return a.values(a.bins[max(a.from, end-a.n-1):end])
 	}
 	l := limit{p: a.p, chance: chanceOfOther, n: a.n, flaps: a.cell.Tier != Investigate && !a.cell.Canary}
 	if a.cell.Tier == Rollback {
 		l.chance = chanceOfRollback
 	}
-	r := l.ask(a.tallies[:end])
+	r := l.ask(a.tallies[a.from:end])
 	if r.answer == Yes && a.warming(end-r.bins, end) {
 		return ruling{answer: Unknown, bins: r.bins, cause: signal.Warming}
 	}
@@ -55,7 +77,7 @@ func (a asked) until(end int) ruling {
 // was not seen then stays unknown; that it was quiet then does not.
 func (a asked) ever(since signal.Instant, now ruling) (ruling, int) {
 	at := len(a.bins)
-	for end := at - 1; end > a.n && now.answer != Yes && a.bins[end-1].End > since; end-- {
+	for end := at - 1; end > a.from+a.n && now.answer != Yes && a.bins[end-1].End > since; end-- {
 		then := a.until(end)
 		if then.answer == Yes || then.answer == Unknown && then.cause == signal.Gap && now.answer == No {
 			now, at = then, end

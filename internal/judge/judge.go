@@ -3,7 +3,6 @@ package judge
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/knowledgebeast/greenwatch/internal/signal"
@@ -39,6 +38,12 @@ func Judge(m Matrix, in Input) Verdict {
 func Again(m Matrix, v Verdict) Verdict {
 	in := Input{At: v.At, Split: v.Split, Generation: v.Generation, Stretch: Newest, FirstTraffic: v.FirstTraffic}
 	for _, e := range v.Evidence {
+		if e.Attribution != nil {
+			in.Others = append(in.Others, e.Attribution.Other)
+		}
+		if e.Baseline != nil {
+			in.Baseline = append(in.Baseline, *e.Baseline)
+		}
 		in.Readings = append(in.Readings, signal.Reading{Signal: e.Signal, Bins: e.Bins, Cause: e.Cause,
 			Detail: e.Detail, Queries: e.Queries, Availability: e.Availability})
 	}
@@ -48,17 +53,18 @@ func Again(m Matrix, v Verdict) Verdict {
 func weigh(m Matrix, row Row, in Input) Evidence {
 	r, asked := find(in.Readings, row.Signal)
 	e := Evidence{Signal: row.Signal, Kind: row.Kind, Unit: row.Unit, Q: row.Q, Required: row.Required,
-		Tier: Proceed, Value: signal.Number(math.NaN()), Cause: r.Cause, Detail: r.Detail,
+		Tier: Proceed, Value: nan, Cause: r.Cause, Detail: r.Detail,
 		Queries: r.Queries, Availability: r.Availability}
 	if !asked {
 		e.Cause, e.Detail = signal.Empty, "was not asked"
 	}
+	e.Baseline = baselineOf(in.Baseline, row.Signal)
 	bins, by, unknown := newest(r.Bins, MinBins), No, false
 	for _, c := range row.Cells {
 		if c.Canary && !in.Split {
 			continue
 		}
-		f, stretch := answer(m, row, c, r, in)
+		f, stretch := answer(m, row, relative(c, e.Baseline), r, in)
 		e.Findings = append(e.Findings, f)
 		said := f.Answer
 		if minor(row, f) {
@@ -80,6 +86,8 @@ func weigh(m Matrix, row Row, in Input) Evidence {
 	}
 	e.Bins = bins
 	summarise(&e)
+	attribute(row, &e, in.Others)
+	hush(m, row, &e, in.Others)
 	return e
 }
 
@@ -202,7 +210,7 @@ func lastKnown(bins []signal.Bin) signal.Number {
 			return b.Value
 		}
 	}
-	return signal.Number(math.NaN())
+	return nan
 }
 
 // causeOf names the cause of a cell that is unknown: of the newest unknown bin, where that is why.
@@ -244,16 +252,31 @@ func sentence(m Matrix, row Row, e Evidence) string {
 		}
 		return clip(s)
 	}
-	for _, f := range e.Findings {
-		if f.Answer != Yes || f.Cell.Tier != e.Tier {
-			continue
-		}
-		if f.Cell.Bound.Unavailable {
-			return unavailableSentence(m, e)
-		}
-		return clip(fmt.Sprintf("%s is %s, %s %s", row.Signal, row.Amount(e.Value), row.Text(f.Cell.Bound), howLong(m, f)))
+	worst := slices.MinFunc(append(e.Findings, Finding{}), func(a, b Finding) int { return a.rank() - b.rank() })
+	switch {
+	case worst.Answer != Yes && e.Attribution != nil:
+		return clip(row.Signal + ": " + e.Attribution.Text)
+	case worst.Answer != Yes:
+		return ""
+	case worst.Cell.Bound.Unavailable:
+		return unavailableSentence(m, e)
 	}
-	return ""
+	s := fmt.Sprintf("%s is %s, %s %s", row.Signal, row.Amount(e.Value), row.Text(worst.Cell.Bound), howLong(m, worst))
+	if b := worst.Cell.Bound; e.Baseline != nil && (b.FallsBy != nil || b.RisesBy != nil) {
+		s += fmt.Sprintf(" (of %s)", row.Amount(e.Baseline.Value))
+	}
+	if e.Attribution != nil {
+		s += "; " + e.Attribution.Text
+	}
+	return clip(s)
+}
+
+// rank orders findings by the tier that they call for, if they do.
+func (f Finding) rank() int {
+	if f.Answer != Yes {
+		return len(tiers)
+	}
+	return f.Cell.Tier.Rank()
 }
 
 // howLong says how long a bound has lasted.

@@ -243,6 +243,21 @@ func TestOnlyWorseTiersMustBeCleared(t *testing.T) {
 	}
 }
 
+// A target is found a little after its first traffic: that is no gap, but one minute less.
+func TestLateFirstSamples(t *testing.T) {
+	late := then(shares("?"), lots(4, 0, 1000))
+	for name, c := range map[string]struct {
+		first signal.Instant
+		want  signal.Cause
+	}{"after the first traffic": {at.Add(-5 * minute), signal.Young}, "later": {at.Add(-50 * minute), signal.Gap}} {
+		row := errorRow(cell(judge.Consider, above(0.0001), 4))
+		v := judge.Judge(matrix(row), judge.Input{At: at, FirstTraffic: c.first, Readings: []signal.Reading{errorRate(late)}})
+		if v.Tier != judge.Blind || v.Evidence[0].Cause != c.want {
+			t.Errorf("%s: %s by %q, want Blind by %q", name, v.Tier, v.Evidence[0].Cause, c.want)
+		}
+	}
+}
+
 // What falls in the first minutes is warming up, unless a fifth of the requests fails.
 func TestWarmingUp(t *testing.T) {
 	latency := judge.Row{Signal: "error-rate", Kind: signal.Quantile, Q: 0.99, Required: true, Cells: []judge.Cell{cell(judge.Rollback, above(1), 5)}}

@@ -69,6 +69,9 @@ func (l limit) ask(ts []tally) ruling {
 	if n := l.clears(ts); n > 0 {
 		return ruling{answer: No, bins: n}
 	}
+	if sum(base).total <= 0 {
+		return ruling{answer: Unknown, bins: m, cause: signal.Idle}
+	}
 	return l.few(ts[max(0, len(ts)-MostBins):])
 }
 
@@ -124,7 +127,7 @@ func (l limit) no(ts []tally) bool {
 func (l limit) clears(ts []tally) int {
 	enough, all := toClear(l.p), tally{whole: true}
 	base := sum(ts[len(ts)-l.n-1:])
-	if base.most > l.p*base.total {
+	if base.total <= 0 || base.most > l.p*base.total {
 		return 0
 	}
 	for n := 1; n <= min(len(ts), MostBins); n++ {
@@ -174,8 +177,6 @@ func (l limit) few(ts []tally) ruling {
 	all := sum(ts)
 	r := ruling{answer: Unknown, bins: len(ts), cause: signal.Few}
 	switch {
-	case all.total <= 0:
-		r.cause = signal.Idle
 	case all.least <= l.p*all.total && all.most > l.p*all.total:
 		r.cause = signal.Coarse
 	case all.least > l.p*all.total:

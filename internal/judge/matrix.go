@@ -43,11 +43,15 @@ func (t Tier) Rank() int {
 // Worse tells whether t is worse than o.
 func (t Tier) Worse(o Tier) bool { return t.Rank() < o.Rank() }
 
-// Bound is what a cell asks of every bin. Exactly one field is set.
+// Bound is what a cell asks of every bin. Exactly one field is set, but that a relative bound has the
+// one that it comes to, too, once the baseline is known.
 type Bound struct {
 	// Above and Below are in the signal's own unit: a share from 0 to 1, seconds, or a number.
 	Above *signal.Number `json:"above,omitempty"`
 	Below *signal.Number `json:"below,omitempty"`
+	// FallsBy and RisesBy are shares of the baseline: 0.3 is 30 % below, or above, it.
+	FallsBy *signal.Number `json:"fallsBy,omitempty"`
+	RisesBy *signal.Number `json:"risesBy,omitempty"`
 	// Unavailable asks whether the slot serves nothing.
 	Unavailable bool `json:"unavailable,omitempty"`
 }
@@ -120,6 +124,12 @@ func (m Matrix) Longest(of func(Cell) bool) int {
 	return n + 1
 }
 
+// Coarser gives the matrix with bins of at least the given length: a bin needs two scrapes.
+func (m Matrix) Coarser(least signal.Duration) Matrix {
+	m.Bin = max(m.Bin, least)
+	return m
+}
+
 // Only keeps the rows and cells for which keep answers yes; required rows stay even without cells.
 func (m Matrix) Only(keep func(Cell) bool) Matrix {
 	out := m
@@ -142,6 +152,10 @@ func (m Matrix) Only(keep func(Cell) bool) Matrix {
 // Text says a bound in words, with the row's unit: "above 5 %".
 func (r Row) Text(b Bound) string {
 	switch {
+	case b.RisesBy != nil:
+		return fmt.Sprintf("over %.3g %% above its baseline", float64(*b.RisesBy)*100)
+	case b.FallsBy != nil:
+		return fmt.Sprintf("over %.3g %% below its baseline", float64(*b.FallsBy)*100)
 	case b.Above != nil:
 		return "above " + r.Amount(*b.Above)
 	case b.Below != nil:

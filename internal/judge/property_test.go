@@ -191,14 +191,19 @@ func check(t *testing.T, data []byte) judge.Tier {
 	return v.Tier
 }
 
+func randomTape(seed uint64) *tape {
+	r := rand.New(rand.NewPCG(seed, 1))
+	data := make([]byte, 400)
+	for i := range data {
+		data[i] = byte(r.Uint32())
+	}
+	return &tape{data}
+}
+
 func TestPropertiesOfAnyInput(t *testing.T) {
 	seen := map[judge.Tier]int{}
 	for seed := range uint64(800) {
-		r := rand.New(rand.NewPCG(seed, 1))
-		data := make([]byte, 400)
-		for i := range data {
-			data[i] = byte(r.Uint32())
-		}
+		data := randomTape(seed).b
 		ok := t.Run(fmt.Sprint(seed), func(t *testing.T) { seen[check(t, data)]++ })
 		if !ok {
 			break

@@ -74,6 +74,10 @@ type Evidence struct {
 	// +kubebuilder:validation:MaxItems=4
 	Queries      []string             `json:"queries,omitempty"`
 	Availability *signal.Availability `json:"availability,omitempty"`
+	// Baseline is what stable measured before the candidate's first traffic.
+	Baseline *Baseline `json:"baseline,omitempty"`
+	// Attribution says whether it is the release, where that was asked.
+	Attribution *Attribution `json:"attribution,omitempty"`
 }
 
 // Verdict is the worst tier that holds, and why.
@@ -136,6 +140,10 @@ type Input struct {
 	Since signal.Instant
 	// FirstTraffic is the candidate's: what falls in the minutes after it is warming up. 0 for none.
 	FirstTraffic signal.Instant
+	// Baseline is what stable measured before, by signal.
+	Baseline []Baseline
+	// Others are what other sides counted, the best to compare with first.
+	Others []Other
 	// Generation is recorded in the verdict.
 	Generation int64
 }

@@ -88,7 +88,9 @@ func testQuantiles(t *testing.T, s server, cases []quantileCase) {
 		})
 	}
 	t.Run("above a bound", func(t *testing.T) {
-		over := func(bound, least, most signal.Number) signal.Over { return signal.Over{Bound: bound, Least: least, Most: most} }
+		over := func(bound, least, most signal.Number) signal.Over {
+			return signal.Over{Bound: bound, Least: least, Most: most}
+		}
 		ask := signal.Ask{Kind: signal.Quantile, Metric: metricOf("quantile", 0), Match: `job="shop"`, Q: 0.9, Over: []signal.Number{0.05, 0.2, 0.3, 2}}
 		r := measure.Range{From: t0.Add(minute), To: t0.Add(3 * minute), Bin: minute}
 		got := c.Read(t.Context(), []signal.Ask{ask}, r)[0]

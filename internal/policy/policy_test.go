@@ -67,7 +67,7 @@ func TestWhatIsLeftOutIsTheDaemons(t *testing.T) {
 		},
 		Requests:   &release.Question{Signal: policy.RequestsSignal, Kind: signal.Ratio, Metric: "istio_requests_total", Match: match},
 		Schedule:   schedule.Default(),
-		GuardEvery: 15 * second,
+		GuardEvery: 15 * second, Baseline: hour,
 		Matrix: judge.Matrix{
 			Bin: minute, UnavailableFor: 30 * second, Requests: "error-rate",
 			Rows: []judge.Row{
@@ -263,7 +263,7 @@ func TestRefuses(t *testing.T) {
 		"too much of a number":     {one("name: a, query: up, consider: {below: 9" + strings.Repeat("0", 400) + "}"), []string{"is no number that can be held"}},
 		"unit for a ratio":         {one(ratio + ", unit: seconds"), []string{"spec.signals[0].unit: is for quantile and query; leave it out"}},
 		"unknown unit":             {one("name: a, query: up, unit: bytes"), []string{`spec.signals[0].unit: "bytes" is no unit; write seconds`}},
-		"no bound":                 {one(ratio + ", investigate: {for: 5m}"), []string{"spec.signals[0].investigate: needs exactly one bound; write one of above, below or unavailable: true"}},
+		"no bound":                 {one(ratio + ", investigate: {for: 5m}"), []string{"spec.signals[0].investigate: needs exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy or unavailable: true"}},
 		"two bounds":               {one(ratio + ", investigate: {above: 1%, below: 2%}"), []string{"spec.signals[0].investigate: needs exactly one bound"}},
 		"unavailable ratio":        {one(ratio + ", rollback: {unavailable: true}"), []string{"spec.signals[0].rollback.unavailable: is for a kubernetes signal; write above or below"}},
 		"kubernetes above":         {one("name: a, kubernetes: Available, rollback: {above: '1'}"), []string{"spec.signals[0].rollback: a kubernetes signal has no value to compare; write unavailable: true"}},

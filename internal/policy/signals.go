@@ -203,8 +203,8 @@ func (r *reader) cell(path string, row judge.Row, c column, bin signal.Duration)
 func (r *reader) bound(path string, row judge.Row, c v1alpha1.Cell) judge.Bound {
 	kubernetes := row.Kind == signal.Kubernetes
 	switch {
-	case number(c.Above != "", c.Below != "", c.Unavailable) != 1:
-		r.fail(path, "needs exactly one bound; write one of above, below or unavailable: true")
+	case number(c.Above != "", c.Below != "", c.FallsBelowBaselineBy != "", c.RisesAboveBaselineBy != "", c.Unavailable) != 1:
+		r.fail(path, "needs exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy or unavailable: true")
 	case kubernetes && !c.Unavailable:
 		r.fail(path, "a kubernetes signal has no value to compare; write unavailable: true")
 	case c.Unavailable && !kubernetes:
@@ -213,6 +213,10 @@ func (r *reader) bound(path string, row judge.Row, c v1alpha1.Cell) judge.Bound 
 		return judge.Bound{Above: r.amount(path+".above", row, c.Above)}
 	case c.Below != "":
 		return judge.Bound{Below: r.amount(path+".below", row, c.Below)}
+	case c.FallsBelowBaselineBy != "":
+		return judge.Bound{FallsBy: r.part(path+".fallsBelowBaselineBy", c.FallsBelowBaselineBy)}
+	case c.RisesAboveBaselineBy != "":
+		return judge.Bound{RisesBy: r.part(path+".risesAboveBaselineBy", c.RisesAboveBaselineBy)}
 	}
 	return judge.Bound{Unavailable: c.Unavailable}
 }
@@ -251,6 +255,17 @@ func (r *reader) amount(path string, row judge.Row, text string) *signal.Number 
 	n, err := amount(row, text)
 	if err != nil {
 		r.fail(path, "%v", err)
+	}
+	return &n
+}
+
+var ofBaseline = regexp.MustCompile(`^[0-9]{1,4}(\.[0-9]{1,3})?%$`)
+
+// part reads a part of the baseline.
+func (r *reader) part(path, text string) *signal.Number {
+	n, err := float(strings.TrimSuffix(text, "%") + "e-2")
+	if err != nil || !ofBaseline.MatchString(text) || n <= 0 {
+		r.fail(path, "%q is no part of the baseline; write a percentage above 0%%, such as 30%%", text)
 	}
 	return &n
 }

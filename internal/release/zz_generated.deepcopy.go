@@ -304,6 +304,11 @@ func (in *Observed) DeepCopyInto(out *Observed) {
 		*out = new(signal.Number)
 		**out = **in
 	}
+	if in.Baseline != nil {
+		in, out := &in.Baseline, &out.Baseline
+		*out = make([]judge.Baseline, len(*in))
+		copy(*out, *in)
+	}
 	in.Fleet.DeepCopyInto(&out.Fleet)
 	if in.Newer != nil {
 		in, out := &in.Newer, &out.Newer
@@ -603,6 +608,11 @@ func (in *State) DeepCopyInto(out *State) {
 		in, out := &in.Before, &out.Before
 		*out = new(signal.Number)
 		**out = **in
+	}
+	if in.Baseline != nil {
+		in, out := &in.Baseline, &out.Baseline
+		*out = make([]judge.Baseline, len(*in))
+		copy(*out, *in)
 	}
 	out.Verdict = in.Verdict
 	if in.Lines != nil {

@@ -41,6 +41,7 @@ const (
 	Few        Cause = "TooFew"         // too few events to say yes or no
 	Coarse     Cause = "CoarseBuckets"  // no bucket of the histogram ends near the bound
 	Warming    Cause = "WarmingUp"      // beyond the bound, but falling since the first traffic
+	NoBaseline Cause = "NoBaseline"     // what it is compared with was not measured
 	Young      Cause = "Young"          // not enough bins since the first traffic yet
 )
 

@@ -3,6 +3,7 @@ package watchdog
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/release"
@@ -32,6 +33,9 @@ func (d *Daemon) measure(ctx context.Context, m measurement, o *release.Observed
 	}
 	if m.need.Before {
 		o.Before = d.before(ctx, m)
+	}
+	if m.need.Baseline {
+		o.Baseline = d.baseline(ctx, m)
 	}
 	if m.need.Traffic {
 		o.Traffic = d.traffic(ctx, m, o)
@@ -76,21 +80,40 @@ func cause(v judge.Verdict) signal.Cause {
 func (d *Daemon) judgeNow(ctx context.Context, m measurement, o *release.Observed, side release.Side, cells func(judge.Cell) bool, first signal.Instant) judge.Verdict {
 	matrix := m.plan.Matrix.Only(cells)
 	in := judge.Input{At: o.Now, Split: o.World.Split(m.candidate().Slot), Generation: m.plan.Generation, FirstTraffic: first}
+	if side == m.candidate() {
+		in.Baseline = m.record.State.Baseline
+	}
 	asks := asked(m.plan, matrix, side)
 	in.Readings = available(matrix, o.World.Slot(side.Slot), side)
 	if len(asks) == 0 {
 		return judge.Judge(matrix, in)
 	}
 	l := d.horizon(ctx, m, o.Now, asks)
+	matrix = matrix.Coarser(2 * l.interval)
 	in.Readings = append(d.readNow(ctx, m, l, asks, matrix.Longest(cells), first), in.Readings...)
 	v := judge.Judge(matrix, in)
-	wanting := judge.Wanting(matrix, v)
-	asks = slices.DeleteFunc(asks, func(a signal.Ask) bool { return !slices.Contains(wanting, a.Signal) })
-	if len(asks) == 0 {
+	if wanting := only(asks, judge.Wanting(matrix, v)); len(wanting) > 0 {
+		in = in.With(d.readNow(ctx, m, l, wanting, judge.MostBins, first))
+		v = judge.Judge(matrix, in)
+	}
+	if side != m.candidate() {
 		return v
 	}
-	more := d.readNow(ctx, m, l, asks, judge.MostBins, first)
-	return judge.Judge(matrix, in.With(more))
+	if in.Others = d.compared(ctx, m, l, matrix, v); len(in.Others) > 0 {
+		v = judge.Judge(matrix, in)
+	}
+	return v
+}
+
+// only keeps the questions of the named signals.
+func only(asks []signal.Ask, names []string) []signal.Ask {
+	var out []signal.Ask
+	for _, a := range asks {
+		if slices.Contains(names, a.Signal) {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // asked gives the questions of the rows that are left.
@@ -110,9 +133,11 @@ func asked(plan *release.Plan, matrix judge.Matrix, side release.Side) []signal.
 
 // horizon is up to when there are samples, or why there are none.
 type horizon struct {
-	end    signal.Instant
-	cause  signal.Cause
-	detail string
+	end signal.Instant
+	// interval is how far apart the samples are, 0 where that is not known.
+	interval signal.Duration
+	cause    signal.Cause
+	detail   string
 }
 
 func (d *Daemon) horizon(ctx context.Context, m measurement, at signal.Instant, asks []signal.Ask) horizon {
@@ -126,7 +151,12 @@ func (d *Daemon) horizon(ctx context.Context, m measurement, at signal.Instant, 
 	case at.Sub(fresh.At) > m.plan.Limits.Settle:
 		return horizon{cause: signal.Lag, detail: "the newest samples are of " + fresh.At.String()}
 	}
-	return horizon{end: fresh.At}
+	return horizon{end: fresh.At, interval: whole(fresh.Interval)}
+}
+
+// whole rounds an interval to whole seconds, which scrapes are apart but for a jitter.
+func whole(d signal.Duration) signal.Duration {
+	return signal.Duration(d.D().Round(time.Second))
 }
 
 // readNow reads the newest bins, or says why there are none.
@@ -134,7 +164,7 @@ func (d *Daemon) readNow(ctx context.Context, m measurement, l horizon, asks []s
 	if l.cause != signal.Known {
 		return all(asks, l.cause, l.detail)
 	}
-	bin := m.plan.Matrix.Bin
+	bin := m.plan.Matrix.Coarser(2 * l.interval).Bin
 	span := earliest(Span{From: l.end.Add(-bin * signal.Duration(bins)), To: l.end, Bin: bin}, first)
 	if span.From >= span.To {
 		return all(asks, signal.Young, "less than one bin since the first traffic")
@@ -181,13 +211,19 @@ func (d *Daemon) check(ctx context.Context, m measurement, o *release.Observed) 
 		matrix = withoutKubernetes(matrix)
 	}
 	asks := asked(m.plan, matrix, m.candidate())
+	if len(asks) > 0 {
+		matrix = matrix.Coarser(2 * whole(d.Newest(ctx, m.plan.Prometheus, asks, c.At).Interval))
+	}
 	in := judge.Input{At: c.At, Split: o.World.Split(m.candidate().Slot), Generation: m.plan.Generation, Stretch: judge.Whole, Since: c.From,
-		FirstTraffic: s.FirstTraffic}
+		FirstTraffic: s.FirstTraffic, Baseline: s.Baseline}
 	in.Readings = d.readCheck(ctx, m, asks, matrix, c)
 	if !late {
 		in.Readings = append(in.Readings, available(matrix, o.World.Slot(m.candidate().Slot), m.candidate())...)
 	}
 	v := judge.Judge(matrix, in)
+	if in.Others = d.compared(ctx, m, horizon{end: c.At}, matrix, v); len(in.Others) > 0 {
+		v = judge.Judge(matrix, in)
+	}
 	d.meter.Checked(v.Tier, late)
 	return &release.CheckVerdict{Check: c, Late: late, Verdict: v}
 }
