@@ -97,9 +97,15 @@ func (s *shelf) volume(ctx context.Context, a signal.Ask, end signal.Instant, bi
 	}
 	size -= size % s.every
 	n := int64(end.Sub(s.origin) / size)
+	if end < s.origin.Add(signal.Duration(n)*size) {
+		n-- // before the origin
+	}
 	at := place{a.Signal, a.Match, a.PromQL, n}
 	if v := s.blocks[at]; v != nil {
 		return v
+	}
+	if ctx.Err() != nil {
+		return &volume{Reading: signal.Reading{Signal: a.Signal, Cause: signal.Timeout}}
 	}
 	first := s.origin.Add(signal.Duration(n) * size)
 	last := min(first.Add(size-s.every), s.origin.Add(s.until.Sub(s.origin)/s.every*s.every))
