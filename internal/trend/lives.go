@@ -64,11 +64,14 @@ func livesOf(p Pod, at signal.Instant, g grain) []life {
 	return append(lives, newLife(points[first:], begun, at, g))
 }
 
+// oldest is how far back a point counts.
+const oldest = signal.Instant(30 * 24 * 3600)
+
 // clean gives the usable points up to at, in the order of time.
 func clean(points []Point, at signal.Instant) []Point {
 	kept := make([]Point, 0, len(points))
 	for _, p := range points {
-		if p.At <= at && usable(p.Value) {
+		if p.At <= at && p.At > at-oldest && usable(p.Value) {
 			kept = append(kept, p)
 		}
 	}

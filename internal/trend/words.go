@@ -83,3 +83,37 @@ func span(d signal.Duration) string {
 		return fmt.Sprintf("%.0f days", t.Hours()/day)
 	}
 }
+
+// sentence says for an on-call engineer how a share moves.
+func (r Rise) sentence(name string, given int) string {
+	moved := fmt.Sprintf("%s to %s in %s", percent(r.From), percent(r.To), span(r.Over))
+	switch {
+	case r.Answer == Unknown && r.Counts < fewest:
+		return fmt.Sprintf("%s: a trend can't be told from %d stretches of time with at least %d events, of %d; it takes %d", name, r.Counts, crowd, given, fewest)
+	case r.Answer == Unknown && r.Cause == signal.Few:
+		return fmt.Sprintf("%s: too few events to tell a trend (%s)", name, moved)
+	case r.Answer == Unknown:
+		return fmt.Sprintf("%s rises, %s: whether with the time of day can't be told before 48 hours are known", name, moved)
+	case r.Answer == No:
+		return fmt.Sprintf("%s does not creep up (%s)", name, moved)
+	}
+	s := fmt.Sprintf("%s creeps up: %s", name, moved)
+	switch r.Against {
+	case DayBefore:
+		s += fmt.Sprintf(", %s points more than in the same hours of a day before", points(r.By))
+	case OwnDays:
+		s += ", each day above the one before at the same hour"
+	}
+	return s
+}
+
+func percent(n signal.Number) string { return points(n) + " %" }
+
+// points writes a share in percent, to two digits that matter.
+func points(n signal.Number) string {
+	v := 100 * float64(n)
+	if math.Abs(v) >= 10 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.2g", v)
+}
