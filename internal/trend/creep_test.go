@@ -31,6 +31,11 @@ func earlier(days signal.Instant, counts []trend.Count) []trend.Count {
 func TestCreepSaysWhatRoseAndAgainstWhat(t *testing.T) {
 	const n = 10_000
 	day, rising := ramp(n, 0.002, 0.002), ramp(n, 0.002, 0.006)
+	few, none, burst := ramp(60, 0, 0), ramp(1000, 0, 0), ramp(1e6, 0.002, 0.00205)
+	for i := range few {
+		few[i].Events, few[i].Bad = signal.Number(80-i), 1
+	}
+	burst[46].Bad, burst[47].Bad = 50_000, 60_000
 	cases := map[string]struct {
 		shares  trend.Shares
 		answer  trend.Answer
@@ -60,6 +65,12 @@ func TestCreepSaysWhatRoseAndAgainstWhat(t *testing.T) {
 			"error-rate does not creep up (0.4 % to 0.4 % in 48 h)"},
 		"a rise under what matters": {trend.Shares{Counts: rising, Before: earlier(1, day), Matters: 0.01}, trend.No, "", trend.DayBefore,
 			"error-rate does not creep up (0.25 % to 0.55 % in 24 h)"},
+		"a steady rise that may be chance": {trend.Shares{Counts: few, Before: earlier(1, none)}, trend.Unknown, signal.Few, trend.DayBefore,
+			"error-rate: too few events to tell a trend (1.3 % to 2.6 % in 24 h)"},
+		"a burst at the end of a rise that does not matter": {trend.Shares{Counts: burst, Before: earlier(1, ramp(1e6, 0.002, 0.002))}, trend.No, "", trend.DayBefore,
+			"error-rate does not creep up (0.2 % to 1.1 % in 24 h)"},
+		"a rise by a small part": {trend.Shares{Counts: ramp(1e6, 0.05, 0.055), Before: earlier(1, ramp(1e6, 0.05, 0.05))}, trend.No, "", trend.DayBefore,
+			"error-rate does not creep up (5.1 % to 5.4 % in 24 h)"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

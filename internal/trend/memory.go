@@ -69,6 +69,13 @@ const gone = 0.5
 // nothing in a pod's first two hours, and a pod that is killed every hour is not judged here. More than
 // half of the pods must climb.
 //
+// In simulations (TestHealthyMemoryIsLeftAlone, TestLeaksAreFoundInTime) it flags 0 of 200 healthy
+// programs of each kind at any of eight looks in 36 hours, and 2 of 200 that have a slow collector, a
+// cache, a daily rhythm and restarts at once; of leaks of 10 MiB an hour in a flat program it finds 95 %
+// within 6 hours, and 92 % of those of 50 within 2. A collector of minutes makes that 9 and 6 hours, one
+// of an hour a day and 9 hours. Without stable's record it flags three in four collectors of up to
+// eight hours.
+//
 // It does not see a leak under 5 MiB an hour, nor one outside the container's memory, nor one that is
 // smaller than what the collector frees at once, until it has climbed by more. Saw-teeth longer than
 // what was seen of either version look like a leak until the first falls.

@@ -103,6 +103,18 @@ func TestARestartDoesNotHideAClimb(t *testing.T) {
 	}
 }
 
+func TestAClimbMustHaveBeenThereHalfAnHourBefore(t *testing.T) {
+	p := line(400, 0, 3*hour, gib)
+	for i, q := range p.Points {
+		p.Points[i].Value += signal.Number(200 * max(0, float64(q.At-born)/3600-1.35) * mib)
+	}
+	for hours, want := range map[float64]trend.Answer{2: trend.No, 3: trend.Yes} {
+		if c := trend.Memory(asOf(trend.Usage{Pods: []trend.Pod{p}}, hours)); c.Answer != want {
+			t.Errorf("at %v h: got %+v, want %s", hours, c, want)
+		}
+	}
+}
+
 func TestACacheThatFillsUpIsSaidToSettle(t *testing.T) {
 	p := line(0, 0, 6*hour, gib)
 	for i := range p.Points {
