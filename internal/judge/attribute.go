@@ -164,7 +164,7 @@ func silent(m Matrix, row Row, e Evidence) bool {
 	if row.Signal != m.Requests || e.Tier != Blind {
 		return false
 	}
-	if e.Cause == signal.Empty {
+	if e.Cause == signal.Empty || e.Cause == signal.Mismatch {
 		return true
 	}
 	n := m.Bins(Cell{For: silentFor})

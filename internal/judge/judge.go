@@ -247,7 +247,7 @@ func open(fs []Finding) signal.Cause {
 func sentence(m Matrix, row Row, e Evidence) string {
 	if e.Tier == Blind {
 		s := fmt.Sprintf("%s is unknown: %s", row.Signal, e.Cause)
-		if detail := cmp.Or(missing(e), e.Detail); detail != "" {
+		if detail := cmp.Or(missing(e), e.Detail, e.Cause.Words()); detail != "" {
 			s += " (" + detail + ")"
 		}
 		return clip(s)

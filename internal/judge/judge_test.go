@@ -442,8 +442,10 @@ func TestRequestsThatAllFailedLongAgoAreInTheCheckOnly(t *testing.T) {
 }
 
 func TestEveryCauseBlindsByName(t *testing.T) {
-	for _, cause := range []signal.Cause{signal.Empty, signal.NaN, signal.ManySeries, signal.QueryError, signal.Timeout, signal.Gap,
-		signal.Away, signal.Lag, signal.Idle, signal.Few, signal.Young} {
+	for _, cause := range signal.Causes() {
+		if cause.Words() == "" {
+			t.Errorf("%s has no words", cause)
+		}
 		whole := signal.Reading{Signal: "error-rate", Cause: cause}
 		newest := errorRate(append(shares("...."), signal.Bin{End: at, Cause: cause}))
 		for i := range newest.Bins[:4] {

@@ -146,6 +146,9 @@ func events(t, past table, r Range) []signal.Bin {
 		if past[colReturned][end] > 0 {
 			return signal.Bin{Cause: signal.Gap}
 		}
+		if t[colTwice][end] > 0 {
+			return signal.Bin{Cause: signal.Duplicates}
+		}
 		for _, c := range totals {
 			if total, ok := t[c.total][end]; ok {
 				return known(c.total, total, t[c.value], end)

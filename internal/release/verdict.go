@@ -137,7 +137,13 @@ func (t *turn) trouble() bool {
 }
 
 // pagesBlind tells whether not knowing for this cause is a fault that somebody can mend.
-func pagesBlind(c signal.Cause) bool { return c != signal.Idle && c != signal.Few && c != signal.Young }
+func pagesBlind(c signal.Cause) bool {
+	switch c {
+	case signal.Idle, signal.Few, signal.Young, signal.Warming, signal.NoBaseline:
+		return false
+	}
+	return true
+}
 
 // limits are the frozen ones while a ladder is open.
 func (t *turn) limits() Limits {

@@ -7,6 +7,8 @@
 // +kubebuilder:object:generate=true
 package signal
 
+import "slices"
+
 // Kind says how a signal is measured.
 //
 // +kubebuilder:validation:Enum=Ratio;Quantile;Rate;Query;Kubernetes
@@ -42,8 +44,43 @@ const (
 	Coarse     Cause = "CoarseBuckets"  // no bucket of the histogram ends near the bound
 	Warming    Cause = "WarmingUp"      // beyond the bound, but falling since the first traffic
 	NoBaseline Cause = "NoBaseline"     // what it is compared with was not measured
+	Mismatch   Cause = "LabelsMismatch" // the metric is there, but nothing has the labels that are asked for
+	Duplicates Cause = "Duplicates"     // one pod is scraped twice, and its events are counted twice
 	Young      Cause = "Young"          // not enough bins since the first traffic yet
 )
+
+// words say to an engineer what stands behind each cause, and what to look at.
+var words = map[Cause]string{
+	Empty:      "no series matches, now or lately: is the metric still exported, and scraped?",
+	NaN:        "the answer is not a number: is something divided by nothing?",
+	ManySeries: "several series came where one number is wanted: aggregate them",
+	QueryError: "Prometheus refused the query",
+	Timeout:    "no answer in time",
+	Gap:        "no sample where there should be one: are the targets up, and scraped?",
+	Away:       "the server can't be reached",
+	Lag:        "the newest samples are older than timing.settle allows: remote write, or a recording rule, lags",
+	Idle:       "it is up, but gets no requests",
+	Few:        "too few requests to tell",
+	Coarse:     "no bucket of the histogram ends near the bound",
+	Warming:    "beyond the bound, but falling since the first traffic: it is warming up",
+	NoBaseline: "what it is compared with was not measured",
+	Mismatch:   "the metric has series, but none with these labels: was a label renamed, or is the slot not scraped?",
+	Duplicates: "a pod is scraped twice, so its events count twice: is there a second monitor?",
+	Young:      "not enough has been seen since the first traffic yet",
+}
+
+// Words says in a sentence what stands behind a cause.
+func (c Cause) Words() string { return words[c] }
+
+// Causes lists all causes.
+func Causes() []Cause {
+	var all []Cause
+	for c := range words {
+		all = append(all, c)
+	}
+	slices.Sort(all)
+	return all
+}
 
 // Ask is one question for one slot, with all placeholders filled in.
 type Ask struct {
