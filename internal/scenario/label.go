@@ -83,7 +83,7 @@ func Of(t Truth) Label {
 func (r rule) since(t Truth) (float64, bool) {
 	begun := math.NaN()
 	var bad []float64
-	for x := t.Deployed; x < Length; x += tick {
+	for x := t.Deployed; x < t.Until; x += tick {
 		if !r.bad(t, x) {
 			begun = math.NaN()
 			continue
