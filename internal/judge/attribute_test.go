@@ -29,6 +29,8 @@ func TestIsItTheRelease(t *testing.T) {
 		{"stable is bad, but the candidate far worse", bad, other(judge.StableNow, lots(6, 55, 1000)), judge.Rollback, "blue is now: 5.5 %"},
 		{"it was so before the release", bad, other(judge.StableBefore, lots(60, 110, 1000)), judge.Consider, "blue was as bad before the first traffic: 11 % of 60000"},
 		{"a burst an hour before is not as bad", bad, other(judge.StableBefore, then(lots(5, 900, 1000), lots(55, 0, 1000))), judge.Rollback, "blue was before"},
+		{"stable has requests of before the cutover, too few to tell, and was as bad before", bad, append(other(judge.StableNow, then(lots(5, 0, 10), lots(1, 2, 10))), other(judge.StableBefore, lots(60, 110, 1000))...), judge.Consider, "as bad"},
+		{"stable is surely better now, whatever was before", bad, append(other(judge.StableNow, lots(6, 1, 1000)), other(judge.StableBefore, lots(60, 110, 1000))...), judge.Rollback, "blue is now: 0.1 %"},
 		{"it was so last week", bad, other(judge.LastWeek, lots(6, 110, 1000)), judge.Consider, "at this time last week"},
 		{"nothing is wrong", lots(6, 0, 1000), other(judge.StableNow, lots(6, 110, 1000)), judge.Proceed, ""},
 	}
@@ -73,6 +75,7 @@ func TestSilenceIsAMatterForPeopleWhileStableIsHeard(t *testing.T) {
 		{"stable is gone, too", gone, other(judge.StableNow, shares("??????")), judge.Blind},
 		{"nobody asked", gone, nil, judge.Blind},
 		{"four minutes", []signal.Reading{errorRate(shares("..????"))}, other(judge.StableNow, lots(6, 0, 100)), judge.Proceed},
+		{"no series yet, three minutes after the first traffic", []signal.Reading{{Signal: "error-rate", Cause: signal.Mismatch}}, other(judge.StableNow, lots(6, 0, 100)), judge.Blind},
 		{"no series at all", []signal.Reading{{Signal: "error-rate", Cause: signal.Empty}}, other(judge.StableNow, lots(6, 0, 100)), judge.Consider},
 		{"it is heard, but idle", []signal.Reading{errorRate(shares("...000000"))}, other(judge.StableNow, lots(6, 0, 100)), judge.Blind},
 	}
@@ -80,6 +83,9 @@ func TestSilenceIsAMatterForPeopleWhileStableIsHeard(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			in := judge.Input{At: at, Readings: c.readings, Others: c.others}
+			if c.readings[0].Cause == signal.Mismatch {
+				in.FirstTraffic = at.Add(-3 * minute)
+			}
 			v := judge.Judge(m, in)
 			if v.Tier != c.want || c.want == judge.Consider && v.Reason != "error-rate: nothing is heard of it for 5m, while blue is heard" {
 				t.Errorf("got %s: %s", v.Tier, v.Reason)

@@ -87,7 +87,7 @@ func weigh(m Matrix, row Row, in Input) Evidence {
 	e.Bins = bins
 	summarise(&e)
 	attribute(row, &e, in.Others)
-	hush(m, row, &e, in.Others)
+	hush(m, row, &e, in.At.Sub(in.FirstTraffic), in.Others)
 	return e
 }
 

@@ -22,8 +22,11 @@ func (d *Daemon) compared(ctx context.Context, m measurement, l horizon, matrix 
 		e := evidenceOf(v, name)
 		span := spanOf(e, matrix, l)
 		for _, at := range d.elsewhere(m, span, matrix.Bin) {
-			if o := d.other(ctx, m, name, at); enough(o) || e.Tier == judge.Blind {
+			o := d.other(ctx, m, name, at)
+			if enough(o) || e.Tier == judge.Blind {
 				out = append(out, o)
+			}
+			if e.Tier == judge.Blind || judge.Tells(matrix, v, o) {
 				break
 			}
 		}
