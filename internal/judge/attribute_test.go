@@ -141,6 +141,65 @@ func TestABoundRelativeToTheBaseline(t *testing.T) {
 	}
 }
 
+// A check looks into what is worse than before the release, and not as last week.
+func TestWhatIsNotAsUsualIsLookedInto(t *testing.T) {
+	errors := errorRow(cell(judge.Rollback, above(0.05), 5))
+	slow := judge.Row{Signal: "error-rate", Kind: signal.Quantile, Q: 0.99, Unit: "seconds", Required: true}
+	rate := judge.Row{Signal: "error-rate", Kind: signal.Rate, Unit: "/s", Required: true}
+	values := func(n int, v signal.Number) []signal.Bin {
+		bins := lots(n, 0, 1000)
+		for i := range bins {
+			bins[i].Part, bins[i].Value = 0, v
+		}
+		return bins
+	}
+	cases := []struct {
+		name     string
+		row      judge.Row
+		bins     []signal.Bin
+		baseline signal.Number
+		week     []signal.Bin
+		want     judge.Tier
+	}{
+		{"four times the errors", errors, lots(40, 4, 2000), 0.0005, nil, judge.Investigate},
+		{"half as many again", errors, lots(40, 3, 4000), 0.0005, nil, judge.Proceed},
+		{"a tiny difference that is sure", errors, lots(40, 4, 10_000), 0.0001, nil, judge.Proceed},
+		{"fewer", errors, lots(40, 0, 2000), 0.0005, nil, judge.Proceed},
+		{"half an hour is not over", errors, lots(29, 4, 2000), 0.0005, nil, judge.Proceed},
+		{"a fifth slower", slow, values(40, 0.12), 0.1, nil, judge.Investigate},
+		{"now and then", slow, then(values(30, 0.1), values(10, 0.12)), 0.1, nil, judge.Proceed},
+		{"faster", slow, values(40, 0.05), 0.1, nil, judge.Proceed},
+		{"a fifth slower, as last week", slow, values(40, 0.12), 0.1, values(40, 0.118), judge.Proceed},
+		{"a fifth slower, not as last week", slow, values(40, 0.12), 0.1, values(40, 0.1), judge.Investigate},
+		{"half the traffic, and who knows how it was last week", rate, values(40, 5), 10, nil, judge.Proceed},
+		{"half the traffic, as last week", rate, values(40, 5), 10, values(40, 5.2), judge.Proceed},
+		{"half the traffic of last week", rate, values(40, 5), 10, values(40, 9), judge.Investigate},
+		{"a surge", rate, values(40, 50), 10, values(40, 9), judge.Proceed},
+		{"no baseline", slow, values(40, 0.12), nan, nil, judge.Proceed},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			m := matrix(c.row)
+			in := judge.Input{At: at, Stretch: judge.Whole, Since: at.Add(-5 * minute), Readings: []signal.Reading{errorRate(c.bins)},
+				Baseline: []judge.Baseline{{Signal: "error-rate", Value: c.baseline, Total: 100_000}}, Usual: true}
+			if c.week != nil {
+				in.Others = other(judge.LastWeek, c.week)
+			}
+			v := judge.Judge(m, in)
+			if v.Tier != c.want || (v.Evidence[0].Unusual != "") != (c.want == judge.Investigate) {
+				t.Errorf("got %s: %s", v.Tier, v.Reason)
+			}
+			if again := judge.Again(m, v); again.Tier != v.Tier || again.Reason != v.Reason {
+				t.Errorf("judged again: %s (%s), first %s (%s)", again.Tier, again.Reason, v.Tier, v.Reason)
+			}
+			in.Usual = false
+			if v := judge.Judge(m, in); v.Tier != judge.Proceed {
+				t.Errorf("the guard does not ask for it: %s", v.Tier)
+			}
+		})
+	}
+}
+
 func TestABaselineSumsUpTheHourBefore(t *testing.T) {
 	whole := then(lots(1, 5000, 90_000), lots(9, 2, 100), shares("?"))
 	for _, c := range []struct {

@@ -38,6 +38,7 @@ func Judge(m Matrix, in Input) Verdict {
 func Again(m Matrix, v Verdict) Verdict {
 	in := Input{At: v.At, Split: v.Split, Generation: v.Generation, Stretch: Newest, FirstTraffic: v.FirstTraffic}
 	for _, e := range v.Evidence {
+		in.Usual = in.Usual || e.Unusual != ""
 		if e.Attribution != nil {
 			in.Others = append(in.Others, e.Attribution.Other)
 		}
@@ -88,6 +89,7 @@ func weigh(m Matrix, row Row, in Input) Evidence {
 	summarise(&e)
 	attribute(row, &e, in.Others)
 	hush(m, row, &e, in.At.Sub(in.FirstTraffic), in.Others)
+	notice(row, &e, r, in)
 	return e
 }
 
@@ -254,6 +256,8 @@ func sentence(m Matrix, row Row, e Evidence) string {
 	}
 	worst := slices.MinFunc(append(e.Findings, Finding{}), func(a, b Finding) int { return a.rank() - b.rank() })
 	switch {
+	case e.Unusual != "":
+		return clip(e.Unusual)
 	case worst.Answer != Yes && e.Attribution != nil:
 		return clip(row.Signal + ": " + e.Attribution.Text)
 	case worst.Answer != Yes:

@@ -69,6 +69,17 @@ func (d *Daemon) elsewhere(m measurement, now Span, bin signal.Duration) []place
 	return append(out, place{judge.LastWeek, []release.Side{m.stable(), m.candidate()}, then})
 }
 
+// lastWeek measures signals at the same time last week, on whichever slot had the traffic then.
+func (d *Daemon) lastWeek(ctx context.Context, m measurement, at signal.Instant, bin signal.Duration, names []string) []judge.Other {
+	const bins = 40 // a little more than a check compares
+	then := Span{From: at.Add(-week - bins*bin), To: at.Add(-week), Bin: bin}
+	var out []judge.Other
+	for _, name := range names {
+		out = append(out, d.other(ctx, m, name, place{judge.LastWeek, []release.Side{m.stable(), m.candidate()}, then}))
+	}
+	return out
+}
+
 // other reads a signal at a place: of several slots, that which counted most.
 func (d *Daemon) other(ctx context.Context, m measurement, name string, at place) judge.Other {
 	best := judge.Other{Signal: name, Against: at.against}
