@@ -32,6 +32,7 @@ type fake struct {
 	listed  *ListOptions
 	said    *Word
 	tested  *BacktestOptions
+	seen    *ReportOptions
 
 	verdict  judge.Verdict
 	plan     *release.Plan
@@ -55,6 +56,10 @@ func (f *fake) deps() Deps {
 		Backtest: func(_ context.Context, o BacktestOptions) (backtest.Result, error) {
 			f.tested = &o
 			return f.past, f.err
+		},
+		Report: func(_ context.Context, o ReportOptions) (release.Report, error) {
+			f.seen = &o
+			return release.Report{ID: "security-1", Kind: o.Kind, By: "alice", Text: o.Text, Retracted: o.Retract != ""}, f.err
 		},
 		Say: func(_ context.Context, w Word) (string, error) {
 			f.said = &w
@@ -302,6 +307,7 @@ func TestHelp(t *testing.T) {
 		"check":    "greenwatch check --help",
 		"status":   "greenwatch status --help",
 		"hold":     "greenwatch hold --help",
+		"report":   "greenwatch report --help",
 		"backtest": "greenwatch backtest --help",
 		"plugin":   "/opt/bin/kubectl-greenwatch status --help",
 	} {
