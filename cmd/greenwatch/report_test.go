@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,8 +9,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/knowledgebeast/greenwatch/internal/cli"
 	"github.com/knowledgebeast/greenwatch/internal/lab"
@@ -66,7 +70,28 @@ func desk(t *testing.T) cli.ReportOptions {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cli.ReportOptions{Cluster: cli.Cluster{Kubeconfig: kubeconfig, Namespace: l.Namespace}, Release: "kb-1"}
+	o := cli.ReportOptions{Cluster: cli.Cluster{Kubeconfig: kubeconfig, Namespace: l.Namespace}, Release: "kb-1"}
+	admitted(t, o)
+	return o
+}
+
+// admitted waits until the API server knows of alice's rights: it learns of them from a watch of its own.
+func admitted(t *testing.T, o cli.ReportOptions) {
+	t.Helper()
+	p, err := as(o.Cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 20*time.Second, true, func(ctx context.Context) (bool, error) {
+		_, err := p.store.Load(ctx, p.namespace, o.Release)
+		if apierrors.IsForbidden(err) {
+			return false, nil
+		}
+		return true, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func peopleOf(t *testing.T, o cli.ReportOptions) release.People {
