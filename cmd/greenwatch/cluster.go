@@ -34,6 +34,7 @@ type cluster struct {
 	caches    rollout.Source
 	live      rollout.Source
 	born      rollout.Born
+	befallen  rollout.Befallen
 	unready   rollout.Unready
 	full      atomic.Bool
 	defaults  func() policy.Defaults
@@ -366,6 +367,8 @@ func newCluster(log *zap.Logger, client kubernetes.Interface, objects dynamic.In
 		actor: act.New(act.Config{Apps: client.AppsV1(), Objects: objects, Held: held}),
 		live:  rollout.Live(client.AppsV1(), objects),
 		born:  rollout.LiveBorn(client.AppsV1()),
+
+		befallen: rollout.LiveBefallen(client),
 	}
 }
 

@@ -98,7 +98,7 @@ func check(ctx context.Context, o cli.CheckOptions) (judge.Verdict, *release.Pla
 	if err != nil {
 		return judge.Verdict{}, plan, err
 	}
-	v := watchdog.JudgeOnce(ctx, watchdog.Edges{Read: seen.read, Newest: seen.newest}, plan, record, world, gwsignal.At(time.Now()))
+	v := watchdog.JudgeOnce(ctx, watchdog.Edges{Read: seen.read, Newest: seen.newest, Befallen: rollout.LiveBefallen(p.kube)}, plan, record, world, gwsignal.At(time.Now()))
 	return v, plan, nil
 }
 

@@ -117,7 +117,7 @@ func runDaemon(ctx context.Context, o cli.RunOptions) error {
 func edges(c *cluster, s servers, to sinks, speak speaker) watchdog.Edges {
 	return watchdog.Edges{
 		Policy: c.policy, Fresh: c.fresh, Releases: c.active, Active: c.all, Ledgers: c.ledgers,
-		Observe: c.observe, Unready: c.tick,
+		Observe: c.observe, Unready: c.tick, Befallen: c.befallen,
 		Create: c.create, Save: c.save, SaveLedger: c.saveLedger, Prune: c.prune,
 		Perform: c.perform,
 		Read:    s.read, Newest: s.newest,

@@ -85,6 +85,9 @@ func factAmount(k signal.Kind, n signal.Number) string {
 // factSentence says what is so, and that it has been since before the release, where it has.
 func factSentence(row Row, e Evidence, worst Finding) string {
 	s := fmt.Sprintf("%s is %s", row.Signal, row.Amount(e.Value))
+	if factText(row.Kind) == "" {
+		s += ", " + row.Text(worst.Cell.Bound)
+	}
 	if e.Detail != "" {
 		s += ": " + e.Detail
 	}

@@ -11,6 +11,30 @@ func (r *reader) alert(path string, in v1alpha1.Alert) release.Question {
 	return release.Question{Kind: signal.Alert, Of: r.filled(path+".name", in.Name), Match: r.matchers(path+".match", in.Match)}
 }
 
+func (r *reader) kubernetes(path string, fact v1alpha1.Fact) release.Question {
+	switch fact {
+	case v1alpha1.Available:
+		return release.Question{Kind: signal.Kubernetes}
+	case v1alpha1.Restarts, v1alpha1.OOMKills, v1alpha1.CrashLoops:
+		return release.Question{Kind: signal.Pods, Of: string(fact)}
+	}
+	r.fail(path, "%q is nothing that Kubernetes is asked; write one of Available, Restarts, OOMKills or CrashLoops", fact)
+	return release.Question{}
+}
+
+// counted reads the bound of what is a number of something.
+func (r *reader) counted(path string, row judge.Row, c v1alpha1.Cell) judge.Bound {
+	if c.Above == "" {
+		r.fail(path, "is a number of something; write above, such as above: 0")
+		return judge.Bound{}
+	}
+	n := r.amount(path+".above", row, c.Above)
+	if *n < 0 || *n != signal.Number(int64(*n)) {
+		r.fail(path+".above", "%q is no whole number; write such as 0 or 2", c.Above)
+	}
+	return judge.Bound{Above: n}
+}
+
 // stated reads the bound of what is so or not: it is above nothing.
 func (r *reader) stated(path string, row judge.Row, c v1alpha1.Cell) judge.Bound {
 	switch {
@@ -33,8 +57,10 @@ func (r *reader) atOnce(path string, c v1alpha1.Cell) signal.Duration {
 	case c.For == "":
 	case c.Firing:
 		r.fail(path+".for", "does not apply to firing: an alert's rule has its own")
-	default:
+	case c.Reported:
 		r.fail(path+".for", "does not apply to reported: one report is enough")
+	default:
+		r.fail(path+".for", "does not apply to a number of something since the first traffic; leave it out")
 	}
 	return 0
 }

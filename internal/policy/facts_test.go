@@ -19,6 +19,7 @@ func TestFactsAreRead(t *testing.T) {
   - {name: corruption, alert: {name: DataCorruption, match: 'severity="critical"'}, rollback: {firing: true}}
   - {name: slots-own, alert: {name: Slow, match: 'slot="${slot}",v="${version}"'}, canary: {firing: true}, investigate: {firing: true}, required: true}
   - {name: exploited, report: security, rollback: {reported: true}, consider: {reported: true}}
+  - {name: oom-kills, kubernetes: OOMKills, consider: {above: "0"}, rollback: {above: "2"}}
 `)
 	wantRows := []judge.Row{
 		{Signal: "corruption", Kind: signal.Alert, Cells: []judge.Cell{{Tier: judge.Rollback, Bound: judge.Bound{Above: number(0)}}}},
@@ -26,6 +27,8 @@ func TestFactsAreRead(t *testing.T) {
 			{Tier: judge.Consider, Bound: judge.Bound{Above: number(0)}, Canary: true}, {Tier: judge.Investigate, Bound: judge.Bound{Above: number(0)}}}},
 		{Signal: "exploited", Kind: signal.Report, Cells: []judge.Cell{
 			{Tier: judge.Rollback, Bound: judge.Bound{Above: number(0)}}, {Tier: judge.Consider, Bound: judge.Bound{Above: number(0)}}}},
+		{Signal: "oom-kills", Kind: signal.Pods, Cells: []judge.Cell{
+			{Tier: judge.Rollback, Bound: judge.Bound{Above: number(2)}}, {Tier: judge.Consider, Bound: judge.Bound{Above: number(0)}}}},
 	}
 	if diff := cmp.Diff(wantRows, plan.Matrix.Rows); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
@@ -66,6 +69,12 @@ func TestRefusesFacts(t *testing.T) {
 		"reported for a ratio":    {ratio + ", rollback: {reported: true}", "spec.signals[0].rollback.reported: is for a report signal; write another bound, or report: security"},
 		"for with reported":       {"name: a, report: b, rollback: {reported: true, for: 5m}", "spec.signals[0].rollback.for: does not apply to reported: one report is enough"},
 		"a report and an alert":   {"name: a, report: b, alert: {name: A}", "spec.signals[0]: has more than one kind (alert, report)"},
+		"no bound for a number":   {"name: a, kubernetes: OOMKills, consider: {unavailable: true}", "spec.signals[0].consider: is a number of something; write above, such as above: 0"},
+		"half a restart":          {"name: a, kubernetes: Restarts, consider: {above: '0.5'}", `spec.signals[0].consider.above: "0.5" is no whole number; write such as 0 or 2`},
+		"less than no restart":    {"name: a, kubernetes: Restarts, consider: {above: '-1'}", `spec.signals[0].consider.above: "-1" is no whole number`},
+		"restarts in percent":     {"name: a, kubernetes: Restarts, consider: {above: 5%}", `spec.signals[0].consider.above: "5%" is no number`},
+		"for with a number":       {"name: a, kubernetes: CrashLoops, consider: {above: '0', for: 5m}", "spec.signals[0].consider.for: does not apply to a number of something since the first traffic; leave it out"},
+		"reported for a number":   {"name: a, kubernetes: CrashLoops, consider: {reported: true}", "spec.signals[0].consider.reported: is for a report signal"},
 		"unit for an alert":       {"name: a, alert: {name: A}, unit: seconds", "spec.signals[0].unit: is for quantile and query"},
 		"an alert and a query":    {"name: a, alert: {name: A}, query: up", "spec.signals[0]: has more than one kind (query, alert)"},
 	} {

@@ -98,10 +98,7 @@ func (r *reader) question(path string, s v1alpha1.Signal) release.Question {
 		kinds, q = append(kinds, "query"), release.Question{Kind: signal.Query, PromQL: r.expression(path+".query", s.Query)}
 	}
 	if s.Kubernetes != "" {
-		kinds, q = append(kinds, "kubernetes"), release.Question{Kind: signal.Kubernetes}
-		if s.Kubernetes != v1alpha1.Available {
-			r.fail(path+".kubernetes", "%q is nothing that Kubernetes is asked; write %s", s.Kubernetes, v1alpha1.Available)
-		}
+		kinds, q = append(kinds, "kubernetes"), r.kubernetes(path+".kubernetes", s.Kubernetes)
 	}
 	if s.Alert != nil {
 		kinds, q = append(kinds, "alert"), r.alert(path+".alert", *s.Alert)
@@ -202,7 +199,7 @@ func (r *reader) cell(path string, row judge.Row, c column, bin signal.Duration)
 		Tier:   c.tier,
 		Canary: c.canary,
 		Bound:  r.bound(path, row, *c.cell),
-		For:    r.lasting(path, *c.cell, bin),
+		For:    r.lasting(path, row.Kind, *c.cell, bin),
 	}
 }
 
@@ -211,12 +208,14 @@ func (r *reader) bound(path string, row judge.Row, c v1alpha1.Cell) judge.Bound 
 	switch {
 	case number(c.Above != "", c.Below != "", c.FallsBelowBaselineBy != "", c.RisesAboveBaselineBy != "", c.Unavailable, c.Firing, c.Reported) != 1:
 		r.fail(path, "needs exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true or reported: true")
+	case row.Kind == signal.Pods && !c.Firing && !c.Reported:
+		return r.counted(path, row, c)
 	case row.Kind == signal.Alert, row.Kind == signal.Report, c.Firing, c.Reported:
 		return r.stated(path, row, c)
 	case kubernetes && !c.Unavailable:
-		r.fail(path, "a kubernetes signal has no value to compare; write unavailable: true")
+		r.fail(path, "%s has no value to compare; write unavailable: true", v1alpha1.Available)
 	case c.Unavailable && !kubernetes:
-		r.fail(path+".unavailable", "is for a kubernetes signal; write above or below")
+		r.fail(path+".unavailable", "is for kubernetes: %s; write above or below", v1alpha1.Available)
 	case c.Above != "":
 		return judge.Bound{Above: r.amount(path+".above", row, c.Above)}
 	case c.Below != "":
@@ -240,7 +239,7 @@ func number(of ...bool) (n int) {
 
 // lasting reads for. What is absent, or less, is the least that a bound may last, so that the plan
 // says what is in force.
-func (r *reader) lasting(path string, c v1alpha1.Cell, bin signal.Duration) signal.Duration {
+func (r *reader) lasting(path string, kind signal.Kind, c v1alpha1.Cell, bin signal.Duration) signal.Duration {
 	least := judge.MinBins * bin
 	switch {
 	case c.Unavailable && c.For != "":
@@ -248,7 +247,7 @@ func (r *reader) lasting(path string, c v1alpha1.Cell, bin signal.Duration) sign
 		return 0
 	case c.Unavailable:
 		return 0
-	case c.Firing, c.Reported:
+	case c.Firing, c.Reported, kind == signal.Pods:
 		return r.atOnce(path, c)
 	case c.For == "":
 		return least

@@ -11,7 +11,7 @@ import "slices"
 
 // Kind says how a signal is measured.
 //
-// +kubebuilder:validation:Enum=Ratio;Quantile;Rate;Query;Kubernetes;Alert;Report
+// +kubebuilder:validation:Enum=Ratio;Quantile;Rate;Query;Kubernetes;Alert;Report;Pods
 type Kind string
 
 // The kinds of signals.
@@ -22,6 +22,7 @@ const (
 	Query      Kind = "Query"      // any PromQL that yields one number
 	Kubernetes Kind = "Kubernetes" // a fact of the cluster: the slot's availability
 	Alert      Kind = "Alert"      // how many series of an alert fire, at each bin's end
+	Pods       Kind = "Pods"       // how often something befell the candidate's pods since its first traffic
 	Report     Kind = "Report"     // how many reports of a kind people have made, less those retracted
 )
 
@@ -29,7 +30,7 @@ const (
 // compared with no other side and no baseline.
 func (k Kind) Fact() bool {
 	switch k {
-	case Kubernetes, Alert, Report:
+	case Kubernetes, Alert, Report, Pods:
 		return true
 	}
 	return false
@@ -119,7 +120,7 @@ type Ask struct {
 	// Over are the values, in increasing order, of which a Quantile's bins count what lies above.
 	// +kubebuilder:validation:MaxItems=8
 	Over []Number `json:"over,omitempty"`
-	// Of names what is asked about: an Alert's name, the kind of a Report.
+	// Of names what is asked about: an Alert's name, the kind of a Report, what befalls Pods.
 	// +kubebuilder:validation:MaxLength=1024
 	Of string `json:"of,omitempty"`
 	// Since is the candidate's first traffic, for an Alert: what fired then already is told apart.

@@ -123,5 +123,5 @@ func (d *Daemon) baseline(ctx context.Context, m measurement) []judge.Baseline {
 		}
 		out = append(out, judge.BaselineOf(asks[i].Kind, r))
 	}
-	return out
+	return append(out, d.podsBaseline(ctx, m)...)
 }

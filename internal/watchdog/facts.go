@@ -2,6 +2,7 @@ package watchdog
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -32,7 +33,72 @@ func lookedNow(at signal.Instant, matrix judge.Matrix, l horizon) looked {
 // facts answers the rows that say what is so at a moment, but for the slot's availability.
 func (d *Daemon) facts(ctx context.Context, m measurement, matrix judge.Matrix, side release.Side, l looked) []signal.Reading {
 	out := d.alerts(ctx, m, matrix, side, l)
-	return append(out, reported(m, matrix, side, l)...)
+	out = append(out, reported(m, matrix, side, l)...)
+	return append(out, d.pods(ctx, m, matrix, side, l)...)
+}
+
+// pods tells what has befallen the pods of a side, by one look for all rows.
+func (d *Daemon) pods(ctx context.Context, m measurement, matrix judge.Matrix, side release.Side, l looked) []signal.Reading {
+	asks := inMatrix(m.plan.AsksOf(signal.Pods, side.Slot, side.Version), matrix)
+	if len(asks) == 0 {
+		return nil
+	}
+	t, err := d.troubles(ctx, m, side)
+	if err != nil {
+		return all(asks, signal.Unseen, clip(err.Error()))
+	}
+	var out []signal.Reading
+	for _, a := range asks {
+		trouble := since(t, a, m.record.State.Baseline)
+		out = append(out, signal.Reading{Signal: a.Signal, Detail: trouble.Where, Bins: []signal.Bin{{End: l.span.To, Value: signal.Number(trouble.Count)}}})
+	}
+	return out
+}
+
+func (d *Daemon) troubles(ctx context.Context, m measurement, side release.Side) (release.Troubles, error) {
+	if d.Befallen == nil {
+		return release.Troubles{}, errors.New("the pods of the past are not known")
+	}
+	slot, _ := m.plan.Slot(side.Slot)
+	return d.Befallen(ctx, m.plan.Namespace, slot.Deployment, side.Revision, m.record.State.FirstTraffic)
+}
+
+// since gives what is asked for of the troubles. A pod that is older than the first traffic tells of one
+// restart since; that all of them had fewer at the first traffic tells of more.
+func since(t release.Troubles, a signal.Ask, baseline []judge.Baseline) release.Trouble {
+	switch a.Of {
+	case podsRestarts:
+		n := t.Restarts
+		for _, b := range baseline {
+			if b.Signal == a.Signal && !b.Value.IsNaN() {
+				n.Count = max(n.Count, t.Ever-int32(b.Value))
+			}
+		}
+		return n
+	case podsOOMKills:
+		return t.OOMKills
+	}
+	return t.CrashLoops
+}
+
+// What is asked of pods, as policies name it.
+const (
+	podsRestarts = "Restarts"
+	podsOOMKills = "OOMKills"
+)
+
+// podsBaseline is how often the candidate's containers were started again by its first traffic.
+func (d *Daemon) podsBaseline(ctx context.Context, m measurement) []judge.Baseline {
+	var out []judge.Baseline
+	for _, a := range m.plan.AsksOf(signal.Pods, m.candidate().Slot, m.candidate().Version) {
+		if a.Of != podsRestarts {
+			continue
+		}
+		if t, err := d.troubles(ctx, m, m.candidate()); err == nil {
+			out = append(out, judge.Baseline{Signal: a.Signal, Value: signal.Number(t.Ever)})
+		}
+	}
+	return out
 }
 
 // reported counts the reports that people made of the release.

@@ -143,3 +143,35 @@ func TestARetractedReportIsOver(t *testing.T) {
 		}
 	})
 }
+
+// What befell the pods is judged by its number: an OOM kill that asks people moves nothing. Restarts of
+// before the first traffic do not count.
+func TestWhatBefallsPodsIsCountedSinceTheFirstTraffic(t *testing.T) {
+	live(t, func(t *testing.T, w *simulate.World) {
+		p := stating(release.Question{Signal: "oom-kills", Kind: signal.Pods, Of: "OOMKills"}, judge.Consider)
+		restarts := release.Question{Signal: "restarts", Kind: signal.Pods, Of: "Restarts"}
+		two := signal.Number(2)
+		p.Baseline = signal.Duration(time.Minute)
+		p.Questions = append(p.Questions, restarts)
+		p.Matrix.Rows = append(p.Matrix.Rows, judge.Row{Signal: "restarts", Kind: signal.Pods, Cells: []judge.Cell{{Tier: judge.Consider, Bound: judge.Bound{Above: &two}}}})
+		s := w.Add("service", p)
+		s.Befall(release.Troubles{Ever: 7})
+		s.Cutover(green, "green-2")
+		for _, step := range []struct {
+			troubles release.Troubles
+			want     judge.Tier
+			reason   string
+		}{
+			{release.Troubles{Ever: 9, Restarts: release.Trouble{Count: 1, Where: "green-x/app"}}, judge.Proceed, ""},
+			{release.Troubles{Ever: 10, Restarts: release.Trouble{Count: 1, Where: "green-x/app"}}, judge.Consider, "restarts is 3, above 2: green-x/app"},
+			{release.Troubles{Ever: 7}, judge.Proceed, ""},
+			{release.Troubles{Ever: 7, OOMKills: release.Trouble{Count: 1, Where: "green-y/app"}}, judge.Consider, "oom-kills is 1, above 0: green-y/app"},
+		} {
+			s.Befall(step.troubles)
+			time.Sleep(time.Minute)
+			if _, state, _ := s.Release(1); state.Verdict.Tier != step.want || state.Verdict.Reason != step.reason || s.Moves(1) > 0 {
+				t.Errorf("%+v: %+v, want %s: %s", step.troubles, state.Verdict, step.want, step.reason)
+			}
+		}
+	})
+}

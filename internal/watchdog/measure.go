@@ -253,7 +253,7 @@ func isLate(plan *release.Plan, c schedule.Check, at signal.Instant) bool {
 
 // withoutKubernetes leaves out what only the present can answer.
 func withoutKubernetes(m judge.Matrix) judge.Matrix {
-	return without(m, func(r judge.Row) bool { return r.Kind == signal.Kubernetes })
+	return without(m, func(r judge.Row) bool { return r.Kind == signal.Kubernetes || r.Kind == signal.Pods })
 }
 
 // sinceLast is the row of whole bins that ends with a check and holds all since the one before.

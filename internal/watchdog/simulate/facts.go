@@ -1,10 +1,26 @@
 package simulate
 
 import (
+	"context"
 	"time"
 
+	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
+	"github.com/knowledgebeast/greenwatch/internal/watchdog"
 )
+
+// Befall says what has befallen the pods of the service from now on.
+func (s *Service) Befall(t release.Troubles) {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	s.troubles = t
+}
+
+func (l *life) befallen(ctx context.Context, namespace, name, _ string, _ signal.Instant) (release.Troubles, error) {
+	return call(ctx, l, "Befallen", false, func(time.Time) (release.Troubles, error) {
+		return l.w.services[watchdog.Key{Namespace: namespace, Name: name}].troubles, nil // its Deployments share its name
+	})
+}
 
 // Fire says whether an alert fires from now on. Its rule is loaded, whether it does or not.
 func (s *Service) Fire(alert string, fires bool) {

@@ -26,6 +26,7 @@ type Service struct {
 	quality  map[string]*history[Quality]
 	alerts   map[string]*history[bool]
 	doubted  bool
+	troubles release.Troubles
 	policy   history[policy]
 	releases map[string]*history[object]
 
