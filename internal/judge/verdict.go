@@ -45,8 +45,8 @@ type Evidence struct {
 	// +kubebuilder:validation:MaxItems=8
 	Findings []Finding `json:"findings,omitempty"`
 	// Bins is the deciding stretch, the oldest first.
-	// +kubebuilder:validation:MaxItems=120
-	Bins []signal.Bin `json:"bins,omitempty"`
+	// +kubebuilder:validation:Type=string
+	Bins signal.Bins `json:"bins,omitempty"`
 	// +kubebuilder:validation:MaxItems=4
 	Queries      []string             `json:"queries,omitempty"`
 	Availability *signal.Availability `json:"availability,omitempty"`

@@ -61,8 +61,10 @@ func (in *Evidence) DeepCopyInto(out *Evidence) {
 	}
 	if in.Bins != nil {
 		in, out := &in.Bins, &out.Bins
-		*out = make([]signal.Bin, len(*in))
-		copy(*out, *in)
+		*out = make(signal.Bins, len(*in))
+		for i := range *in {
+			(*in)[i].DeepCopyInto(&(*out)[i])
+		}
 	}
 	if in.Queries != nil {
 		in, out := &in.Queries, &out.Queries

@@ -209,7 +209,7 @@ func testOtherRatios(t *testing.T, s server) {
 		}
 		for i, b := range got.Bins {
 			want := counted(0, 40)
-			if want.End = r.From.Add(minute + signal.Duration(i)*15*second); b != want {
+			if want.End = r.From.Add(minute + signal.Duration(i)*15*second); cmp.Diff(want, b) != "" {
 				t.Errorf("bin %d is %+v, want %+v", i, b, want)
 			}
 		}

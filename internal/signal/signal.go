@@ -71,8 +71,19 @@ type Bin struct {
 	// Total and Part are the counted events, for a Ratio; Total alone for a Quantile or a Rate.
 	Total Number `json:"total,omitempty"`
 	Part  Number `json:"part,omitempty"`
+	// Over are the events above some bounds, for a Quantile.
+	// +kubebuilder:validation:MaxItems=16
+	Over []Over `json:"over,omitempty"`
 	// Cause says why the bin is unknown; Value means nothing then.
 	Cause Cause `json:"cause,omitempty"`
+}
+
+// Over counts the events above a bound: at least Least and at most Most, which are equal where the
+// count is exact.
+type Over struct {
+	Bound Number `json:"bound"`
+	Least Number `json:"least"`
+	Most  Number `json:"most"`
 }
 
 // Reading is the answer to one Ask: consecutive bins, the oldest first.
