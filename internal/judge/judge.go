@@ -26,7 +26,7 @@ const minSilent = 10
 // unknown cell and none that holds is unknown; an unknown required signal makes the whole verdict
 // Blind, unless another signal holds a tier that is worse.
 func Judge(m Matrix, in Input) Verdict {
-	v := Verdict{At: in.At, Tier: Proceed, Generation: in.Generation, Split: in.Split}
+	v := opened(m, in)
 	for _, row := range m.Rows {
 		e := weigh(m, row, in)
 		v.Evidence = append(v.Evidence, e)
@@ -39,18 +39,6 @@ func Judge(m Matrix, in Input) Verdict {
 		}
 	}
 	return v
-}
-
-// Again judges a verdict's own full evidence by the same rules: the tier, the signal and the reason
-// that it gives must equal the verdict's. A verdict over a Whole stretch is judged again the same
-// way, since its evidence is the stretch that decided.
-func Again(m Matrix, v Verdict) Verdict {
-	in := Input{At: v.At, Split: v.Split, Generation: v.Generation, Stretch: Newest}
-	for _, e := range v.Evidence {
-		in.Readings = append(in.Readings, signal.Reading{Signal: e.Signal, Bins: e.Bins, Cause: e.Cause,
-			Detail: e.Detail, Queries: e.Queries, Availability: e.Availability})
-	}
-	return Judge(m, in)
 }
 
 func weigh(m Matrix, row Row, in Input) Evidence {

@@ -320,7 +320,7 @@ func TestRequestsThatAllFailedLongAgoAreInTheCheckOnly(t *testing.T) {
 	if v.Tier != judge.Rollback {
 		t.Fatalf("the whole stretch: got %s, want Rollback", v.Tier)
 	}
-	if again := judge.Again(m, v); again.Tier != judge.Rollback || again.Reason != v.Reason {
+	if again := judge.Again(v); again.Tier != judge.Rollback || again.Reason != v.Reason {
 		t.Errorf("judged again: got %s (%s), want %s", again.Tier, again.Reason, v.Reason)
 	}
 }

@@ -39,7 +39,9 @@ type Evidence struct {
 	// unknown. Total is the number of events behind it.
 	Value signal.Number `json:"value"`
 	Total signal.Number `json:"total,omitempty"`
-	Cause signal.Cause  `json:"cause,omitempty"`
+	// Baseline is what the value is compared with, where there is something.
+	Baseline *signal.Number `json:"baseline,omitempty"`
+	Cause    signal.Cause   `json:"cause,omitempty"`
 	// +kubebuilder:validation:MaxLength=512
 	Detail string `json:"detail,omitempty"`
 	// +kubebuilder:validation:MaxItems=8
@@ -67,13 +69,20 @@ type Verdict struct {
 	Generation int64 `json:"generation,omitempty"`
 	// Split is whether the canary cells applied.
 	Split bool `json:"split,omitempty"`
+	// Bin, UnavailableFor and Requests are the matrix's: with them the evidence can be judged again.
+	Bin            signal.Duration `json:"bin,omitempty"`
+	UnavailableFor signal.Duration `json:"unavailableFor,omitempty"`
+	// +kubebuilder:validation:MaxLength=63
+	Requests string `json:"requests,omitempty"`
+	// Thinned marks that evidence of the signals that did not decide was left out, to save room.
+	Thinned bool `json:"thinned,omitempty"`
 	// +kubebuilder:validation:MaxItems=32
 	Evidence []Evidence `json:"evidence,omitempty"`
 }
 
-// Brief gives v without its evidence.
+// Brief gives v without its evidence and what that is judged by.
 func (v Verdict) Brief() Verdict {
-	v.Evidence = nil
+	v.Evidence, v.Bin, v.UnavailableFor, v.Requests, v.Thinned = nil, 0, 0, "", false
 	return v
 }
 

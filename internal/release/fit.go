@@ -82,8 +82,8 @@ func dropQueries(v *judge.Verdict) {
 
 func onlyDecisive(v *judge.Verdict) {
 	for i := range v.Evidence {
-		if v.Evidence[i].Signal != v.Signal {
-			v.Evidence[i].Bins = nil
+		if e := &v.Evidence[i]; e.Signal != v.Signal && len(e.Bins) > 0 {
+			e.Bins, v.Thinned = nil, true
 		}
 	}
 }
@@ -92,12 +92,13 @@ func onlyDecisive(v *judge.Verdict) {
 func dropOthersWords(v *judge.Verdict) {
 	for i := range v.Evidence {
 		if e := &v.Evidence[i]; e.Signal != v.Signal {
-			e.Findings, e.Detail = nil, ""
+			e.Findings, e.Detail, v.Thinned = nil, "", true
 		}
 	}
 }
 
 func dropOthers(v *judge.Verdict) {
+	v.Thinned = true
 	v.Evidence = slices.DeleteFunc(v.Evidence, func(e judge.Evidence) bool { return e.Signal != v.Signal })
 }
 
