@@ -4,9 +4,11 @@ GO ?= go
 BIN := .lab/bin
 NESTED := internal/lab/traffic
 SEEDS ?= 2000
+RUNS ?= 20
+SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab demo test e2e lint generate bench simulate clean
+.PHONY: help build lab demo test e2e lint generate bench simulate scenarios clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +46,9 @@ bench: ## a verdict in microseconds, and the daemon's cost with 1 and with 100 r
 
 simulate: ## crashes and random walks in virtual time: make simulate SEEDS=5000
 	$(GO) test -count 1 -timeout 30m -run Simulate ./internal/watchdog/... -args -seeds $(SEEDS)
+
+scenarios: ## releases whose truth is known, good and bad, judged and scored: make scenarios RUNS=20 SEED=1
+	$(GO) test -count 1 -timeout 120m -v -run TestScenarios ./internal/scenario -args -seeds $(RUNS) -seed $(SEED)
 
 clean: ## what was built, the lab's parts included
 	rm -rf bin .lab

@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"internal/signal":       {},
 	"internal/schedule":     {"signal"},
 	"internal/judge":        {"signal"},
+	"internal/trend":        {"signal"},
 	"internal/release":      {"judge", "schedule", "signal"},
 	"internal/finding":      {"judge", "release", "signal"},
 	"internal/report":       {"finding", "judge", "release", "signal"},
@@ -41,6 +42,7 @@ var mayImport = map[string][]string{
 	"internal/watchdog/":    {"judge", "release", "schedule", "signal", "watchdog"},
 	"internal/backtest":     {"judge", "release", "signal", "watchdog"},
 	"internal/cli":          {"api/v1alpha1", "backtest", "finding", "judge", "policy", "release", "report", "signal", "store"},
+	"internal/scenario":     {"api/v1alpha1", "backtest", "lab", "measure", "policy", "release", "signal", "watchdog"},
 	"internal/e2e":          {},
 	"internal/lab":          {},
 	"internal/lab/":         {"lab", "lab/hold", "lab/stage", "lab/standin"},
@@ -48,7 +50,7 @@ var mayImport = map[string][]string{
 }
 
 // pure are the packages of the core: functions of their arguments.
-var pure = []string{"signal", "schedule", "judge", "release", "finding", "report"}
+var pure = []string{"signal", "schedule", "judge", "trend", "release", "finding", "report"}
 
 // impure is what the core must not import, and unreachable what it must not reach through any other
 // package either (fmt itself reaches os).

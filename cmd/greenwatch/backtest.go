@@ -39,8 +39,15 @@ func backtestPast(ctx context.Context, o cli.BacktestOptions) (backtest.Result, 
 	fetch := func(ctx context.Context, asks []gwsignal.Ask, s watchdog.Span, every gwsignal.Duration) []gwsignal.Reading {
 		return client.Read(ctx, asks, measure.Range{From: s.From, To: s.To, Bin: s.Bin, Every: every})
 	}
+	interval := func(ctx context.Context, asks []gwsignal.Ask, at gwsignal.Instant) (gwsignal.Duration, error) {
+		f := client.Newest(ctx, asks, at)
+		if f.Cause == gwsignal.Away || f.Cause == gwsignal.Timeout {
+			return 0, errors.New(f.Detail)
+		}
+		return f.Interval, nil
+	}
 	return backtest.Run(ctx, backtest.Options{Plan: plan, Candidate: o.Candidate, Deployed: instant(o.Deployed),
-		Cutover: instant(o.Cutover), Until: instant(o.Until), Fetch: fetch})
+		Cutover: instant(o.Cutover), Until: instant(o.Until), Fetch: fetch, Interval: interval})
 }
 
 func instant(t time.Time) gwsignal.Instant {

@@ -29,6 +29,8 @@ type Options struct {
 	Deployed, Cutover, Until signal.Instant
 	// Fetch asks Prometheus for bins that end every so often.
 	Fetch Fetch
+	// Interval asks how far apart the samples behind the questions are at a moment; 0 where that is not known.
+	Interval func(ctx context.Context, asks []signal.Ask, at signal.Instant) (signal.Duration, error)
 }
 
 // Result is what a backtest finds. Times are RFC 3339, tiers in small letters.
@@ -59,13 +61,14 @@ type Check struct {
 	Signals []Signal       `json:"signals"`
 }
 
-// Signal is what a check found of one signal. Value is a share from 0 to 1, seconds, or a number, and
-// null where it is unknown; Cause says why then.
+// Signal is what a check found of one signal. Value and Baseline are a share from 0 to 1, seconds, or a
+// number, and null where they are unknown; Cause says why the signal is.
 type Signal struct {
-	Name  string   `json:"name"`
-	Value *float64 `json:"value"`
-	Tier  string   `json:"tier"`
-	Cause string   `json:"cause,omitempty"`
+	Name     string   `json:"name"`
+	Value    *float64 `json:"value"`
+	Baseline *float64 `json:"baseline"`
+	Tier     string   `json:"tier"`
+	Cause    string   `json:"cause,omitempty"`
 }
 
 // Transition is a change of the standing verdict, by a check or by the guard.
@@ -103,12 +106,17 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	shelf := newShelf(o, fail)
+	interval, err := o.interval(ctx)
+	if err != nil {
+		return Result{}, fmt.Errorf("backtest %s: %w", o.Plan.Policy, err)
+	}
+	c := o.cluster(ctx, shelf)
 	past := watchdog.Past{
 		Plan:  withoutCluster(o.Plan),
 		Spec:  release.Spec{Policy: o.Plan.Policy, Number: 1, Candidate: release.Side{Slot: o.Candidate, Revision: "candidate"}, Stable: release.Side{Slot: stable, Revision: "stable"}},
-		World: o.world, From: o.Deployed, Until: o.Until,
+		World: c.world, From: o.Deployed, Until: o.Until,
 	}
-	_, err := watchdog.Replay(ctx, watchdog.Edges{Read: shelf.read, Newest: newest}, past, b.see)
+	_, err = watchdog.Replay(ctx, watchdog.Edges{Read: shelf.read, Newest: arrived(interval)}, past, b.see)
 	if err = cmp.Or(context.Cause(ctx), err); err != nil {
 		return Result{}, fmt.Errorf("backtest %s: %w", o.Plan.Policy, err)
 	}
@@ -133,22 +141,6 @@ func (o Options) check() error {
 	return nil
 }
 
-// world is what is known of the cluster: who had the traffic.
-func (o Options) world(at signal.Instant) release.World {
-	share := 1.0
-	if at < o.Cutover {
-		share = 0.5
-	}
-	stable := o.Plan.Other(o.Candidate).Name
-	return release.World{
-		Slots: []release.SlotView{
-			{Slot: o.Candidate, Found: true, Revision: "candidate", Wanted: 1, RolledOut: true, Unseen: true},
-			{Slot: stable, Found: true, Revision: "stable", Wanted: 1, RolledOut: true, Unseen: true},
-		},
-		Routes: []release.RouteView{{Key: "past", Shares: map[string]float64{o.Candidate: share, stable: 1 - share}}},
-	}
-}
-
 // withoutCluster does not let what only the cluster knows make every verdict blind.
 func withoutCluster(p *release.Plan) *release.Plan {
 	p = p.DeepCopy()
@@ -160,9 +152,29 @@ func withoutCluster(p *release.Plan) *release.Plan {
 	return p
 }
 
-// newest takes every sample for arrived at once: that of the past has.
-func newest(_ context.Context, _ string, _ []signal.Ask, now signal.Instant) watchdog.Freshness {
-	return watchdog.Freshness{At: now}
+// interval asks how far apart the samples are, of both slots: before the release and in the middle of it.
+func (o Options) interval(ctx context.Context) (signal.Duration, error) {
+	if o.Interval == nil {
+		return 0, nil
+	}
+	var longest signal.Duration
+	for _, s := range o.Plan.Slots {
+		for _, at := range []signal.Instant{o.Deployed, min(o.Cutover.Add(signal.Duration(20*time.Minute)), o.Until)} {
+			d, err := o.Interval(ctx, o.Plan.Asks(s.Name, ""), at)
+			if err != nil {
+				return 0, fmt.Errorf("ask for the scrape interval: %w", err)
+			}
+			longest = max(longest, d)
+		}
+	}
+	return longest, nil
+}
+
+// arrived takes every sample for arrived at once: that of the past has.
+func arrived(interval signal.Duration) func(context.Context, string, []signal.Ask, signal.Instant) watchdog.Freshness {
+	return func(_ context.Context, _ string, _ []signal.Ask, now signal.Instant) watchdog.Freshness {
+		return watchdog.Freshness{At: now, Interval: interval}
+	}
 }
 
 // book keeps what the life of the release brought.
@@ -221,8 +233,9 @@ func checkOf(c release.CheckVerdict) Check {
 	out := Check{Time: c.Check.At, Window: c.Check.Window, Verdict: small(c.Verdict.Tier), Signals: []Signal{}}
 	for _, e := range c.Verdict.Evidence {
 		s := Signal{Name: e.Signal, Tier: small(e.Tier)}
-		if v := float64(e.Value); !math.IsNaN(v) && !math.IsInf(v, 0) {
-			s.Value = &v
+		s.Value = finite(e.Value)
+		if e.Baseline != nil {
+			s.Baseline = finite(e.Baseline.Value)
 		}
 		if e.Tier == judge.Blind {
 			s.Cause = string(e.Cause)
@@ -230,6 +243,14 @@ func checkOf(c release.CheckVerdict) Check {
 		out.Signals = append(out.Signals, s)
 	}
 	return out
+}
+
+func finite(n signal.Number) *float64 {
+	v := float64(n)
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
 }
 
 func small(t judge.Tier) string { return strings.ToLower(string(t)) }

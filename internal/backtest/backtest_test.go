@@ -191,7 +191,7 @@ func TestAServerThatCannotBeAskedEndsIt(t *testing.T) {
 				asked++
 				return []signal.Reading{{Signal: asks[0].Signal, Cause: cause, Detail: "no answer in time"}}
 			}})
-		if err == nil || err.Error() != "backtest good: ask for error-rate: no answer in time" || asked != 1 {
+		if err == nil || err.Error() != "backtest good: ask for kube_deployment_spec_replicas: no answer in time" || asked != 1 {
 			t.Errorf("%s: asked %d times, %v; want once, and why", cause, asked, err)
 		}
 	}

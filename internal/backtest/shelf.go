@@ -31,9 +31,10 @@ type shelf struct {
 	fail   func(error) // ends the backtest
 }
 
+// place is a block of a question's: its signal, and what sets it apart from the other slot's.
 type place struct {
-	ask signal.Ask
-	n   int64
+	signal, match, promql string
+	n                     int64
 }
 
 // volume is a block's reading, its bins by their ends.
@@ -96,9 +97,15 @@ func (s *shelf) volume(ctx context.Context, a signal.Ask, end signal.Instant, bi
 	}
 	size -= size % s.every
 	n := int64(end.Sub(s.origin) / size)
-	at := place{a, n}
+	if end < s.origin.Add(signal.Duration(n)*size) {
+		n-- // before the origin
+	}
+	at := place{a.Signal, a.Match, a.PromQL, n}
 	if v := s.blocks[at]; v != nil {
 		return v
+	}
+	if ctx.Err() != nil {
+		return &volume{Reading: signal.Reading{Signal: a.Signal, Cause: signal.Timeout}}
 	}
 	first := s.origin.Add(signal.Duration(n) * size)
 	last := min(first.Add(size-s.every), s.origin.Add(s.until.Sub(s.origin)/s.every*s.every))

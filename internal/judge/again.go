@@ -9,7 +9,7 @@ import (
 // opened is a verdict before the first signal was weighed, with all of the matrix and the input that
 // judging its evidence again takes.
 func opened(m Matrix, in Input) Verdict {
-	return Verdict{At: in.At, Tier: Proceed, Generation: in.Generation, Split: in.Split,
+	return Verdict{At: in.At, Tier: Proceed, Generation: in.Generation, Split: in.Split, FirstTraffic: in.FirstTraffic,
 		Bin: m.Bin, UnavailableFor: m.UnavailableFor, Requests: m.Requests}
 }
 
@@ -18,7 +18,7 @@ func opened(m Matrix, in Input) Verdict {
 func MatrixOf(v Verdict) Matrix {
 	m := Matrix{Bin: v.Bin, UnavailableFor: v.UnavailableFor, Requests: v.Requests}
 	for _, e := range v.Evidence {
-		row := Row{Signal: e.Signal, Kind: e.Kind, Unit: e.Unit, Required: e.Required}
+		row := Row{Signal: e.Signal, Kind: e.Kind, Unit: e.Unit, Q: e.Q, Required: e.Required}
 		for _, f := range e.Findings {
 			row.Cells = append(row.Cells, f.Cell)
 		}
@@ -51,8 +51,14 @@ func whole(v Verdict) Verdict {
 }
 
 func inputOf(v Verdict) Input {
-	in := Input{At: v.At, Split: v.Split, Generation: v.Generation, Stretch: Newest}
+	in := Input{At: v.At, Split: v.Split, Generation: v.Generation, Stretch: Newest, FirstTraffic: v.FirstTraffic}
 	for _, e := range v.Evidence {
+		if e.Attribution != nil {
+			in.Others = append(in.Others, e.Attribution.Other)
+		}
+		if e.Baseline != nil {
+			in.Baseline = append(in.Baseline, *e.Baseline)
+		}
 		in.Readings = append(in.Readings, signal.Reading{Signal: e.Signal, Bins: e.Bins, Cause: e.Cause,
 			Detail: e.Detail, Queries: e.Queries, Availability: e.Availability})
 	}

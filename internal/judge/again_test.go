@@ -15,7 +15,7 @@ func rolled() judge.Verdict {
 	m := matrix(errorRow(cell(judge.Rollback, above(0.05), 5), canaryCell()), availabilityRow,
 		judge.Row{Signal: "hits", Kind: signal.Ratio, Cells: []judge.Cell{cell(judge.Consider, below(0.5), 3)}})
 	return judge.Judge(m, judge.Input{At: at, Generation: 7, Split: true, Readings: []signal.Reading{
-		errorRate(shares("..EEEEE")), {Signal: "hits", Bins: shares("EEE")},
+		errorRate(shares("..EEEEEE")), {Signal: "hits", Bins: shares("EEEE")},
 		{Signal: "availability", Availability: &signal.Availability{Wanted: 3, Ready: 3}},
 	}})
 }

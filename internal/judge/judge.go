@@ -1,19 +1,11 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/knowledgebeast/greenwatch/internal/signal"
-)
-
-// MinPart is the least number of events that speak for a Ratio's bound before it can say yes: a share
-// of two errors is an anecdote. Bins with fewer are judged by the share of their whole stretch, if it
-// holds MinTotal events. A Quantile's stretch needs MinTotal events, too.
-const (
-	MinPart  = 3
-	MinTotal = 30
 )
 
 // minSilent is the least number of requests, all failed, that make a slot unavailable.
@@ -21,10 +13,9 @@ const minSilent = 10
 
 // Judge gives the verdict of the matrix over the readings.
 //
-// A bound lasts when every bin of a stretch of its length says yes. One bin between two that say yes
-// may be unknown, as long as at least MinBins say yes; one that says no ends it. A signal with an
-// unknown cell and none that holds is unknown; an unknown required signal makes the whole verdict
-// Blind, unless another signal holds a tier that is worse.
+// A signal with an unknown cell and none that holds is unknown; an unknown required signal makes the
+// whole verdict Blind, unless another signal holds a tier that is worse. Too few events to tell whether
+// there is something to investigate leave the signal known all the same, if the worse tiers are cleared.
 func Judge(m Matrix, in Input) Verdict {
 	v := opened(m, in)
 	for _, row := range m.Rows {
@@ -43,25 +34,30 @@ func Judge(m Matrix, in Input) Verdict {
 
 func weigh(m Matrix, row Row, in Input) Evidence {
 	r, asked := find(in.Readings, row.Signal)
-	e := Evidence{Signal: row.Signal, Kind: row.Kind, Unit: row.Unit, Required: row.Required,
-		Tier: Proceed, Value: signal.Number(math.NaN()), Cause: r.Cause, Detail: r.Detail,
+	e := Evidence{Signal: row.Signal, Kind: row.Kind, Unit: row.Unit, Q: row.Q, Required: row.Required,
+		Tier: Proceed, Value: nan, Cause: r.Cause, Detail: r.Detail,
 		Queries: r.Queries, Availability: r.Availability}
 	if !asked {
 		e.Cause, e.Detail = signal.Empty, "was not asked"
 	}
+	e.Baseline = baselineOf(in.Baseline, row.Signal)
 	bins, by, unknown := newest(r.Bins, MinBins), No, false
 	for _, c := range row.Cells {
 		if c.Canary && !in.Split {
 			continue
 		}
-		f, stretch := answer(m, row, c, r, in)
+		f, stretch := answer(m, row, relative(c, e.Baseline), r, in)
 		e.Findings = append(e.Findings, f)
-		unknown = unknown || f.Answer == Unknown
+		said := f.Answer
+		if minor(row, f) {
+			said = No
+		}
+		unknown = unknown || said == Unknown
 		switch {
-		case f.Answer == Yes && c.Tier.Worse(e.Tier):
+		case said == Yes && c.Tier.Worse(e.Tier):
 			e.Tier, bins = c.Tier, stretch
-		case e.Tier == Proceed && (f.Answer == Unknown && by == No || f.Answer == by && len(stretch) > len(bins)):
-			bins, by = stretch, f.Answer
+		case e.Tier == Proceed && (said == Unknown && by == No || said == by && len(stretch) > len(bins)):
+			bins, by = stretch, said
 		}
 	}
 	if len(e.Findings) == 0 {
@@ -72,7 +68,16 @@ func weigh(m Matrix, row Row, in Input) Evidence {
 	}
 	e.Bins = bins
 	summarise(&e)
+	attribute(row, &e, in.Others)
+	hush(m, row, &e, in.Others)
 	return e
+}
+
+// minor tells whether the answer to a cell may stay open: too few events to see what a person would
+// look into at leisure, where worse would have been seen.
+func minor(row Row, f Finding) bool {
+	few := f.Cause == signal.Few || f.Cause == signal.Coarse
+	return few && f.Cell.Tier == Investigate && slices.ContainsFunc(row.Cells, func(c Cell) bool { return c.Tier != Investigate })
 }
 
 func find(rs []signal.Reading, name string) (signal.Reading, bool) {
@@ -95,115 +100,6 @@ func known(r signal.Reading) bool {
 
 // seen tells whether a bin is known.
 func seen(b signal.Bin) bool { return b.Cause == signal.Known && !b.Value.IsNaN() }
-
-// answer asks one cell of a row, and gives the bins that decided.
-func answer(m Matrix, row Row, c Cell, r signal.Reading, in Input) (Finding, []signal.Bin) {
-	if c.Bound.Unavailable {
-		return unavailable(m, c, r, in)
-	}
-	n := m.Bins(c)
-	stretch := newest(r.Bins, n)
-	f := lasts(row.Kind, c, stretch, n)
-	if in.Stretch == Newest {
-		return f, stretch
-	}
-	for end := len(r.Bins) - 1; end >= n && f.Answer != Yes && r.Bins[end-1].End > in.Since; end-- {
-		g := lasts(row.Kind, c, r.Bins[end-n:end], n)
-		if g.Answer == Yes || g.Answer == Unknown && f.Answer == No {
-			f, stretch = g, r.Bins[end-n:end]
-		}
-	}
-	return f, stretch
-}
-
-// lasts asks whether the bound lasts through n bins, from the first to the last of them.
-func lasts(kind signal.Kind, c Cell, bins []signal.Bin, n int) Finding {
-	f := Finding{Cell: c, Bins: int32(n)}
-	p := pool(bins, n)
-	open := len(bins) < n // its beginning or its end was not seen
-	for i, b := range bins {
-		switch holds(kind, c.Bound, b, p) {
-		case Yes:
-			f.Yes++
-		case No:
-			f.No++
-		default:
-			f.Unknown++
-			open = open || i == 0 || i == len(bins)-1
-		}
-	}
-	switch {
-	case f.No > 0:
-		f.Answer = No
-	case open, f.Unknown > 1, f.Yes < MinBins:
-		f.Answer = Unknown
-	default:
-		f.Answer = Yes
-	}
-	return f
-}
-
-// pooled is what a stretch counted altogether, and whether all of it was seen.
-type pooled struct {
-	signal.Bin
-	whole bool
-}
-
-// pool adds the known bins of a stretch of n up.
-func pool(bins []signal.Bin, n int) pooled {
-	p := pooled{whole: len(bins) >= n}
-	for _, b := range bins {
-		if !seen(b) {
-			p.whole = false
-			continue
-		}
-		p.Total += b.Total
-		p.Part += b.Part
-	}
-	return p
-}
-
-func holds(kind signal.Kind, bound Bound, b signal.Bin, p pooled) Answer {
-	switch {
-	case !seen(b):
-		return Unknown
-	case !breaks(bound, b.Value):
-		return No
-	case kind == signal.Ratio && b.Total > 0 && against(bound, b) < MinPart:
-		return anecdote(bound, p)
-	case kind == signal.Quantile && b.Total > 0 && p.Total < MinTotal:
-		return Unknown
-	}
-	return Yes
-}
-
-// breaks tells whether a value is beyond the bound.
-func breaks(bound Bound, v signal.Number) bool {
-	return bound.Above != nil && v > *bound.Above || bound.Below != nil && v < *bound.Below
-}
-
-// against counts the events of a Ratio's bin that speak for the bound: the part where it may not be
-// above, the rest where it may not be below.
-func against(bound Bound, b signal.Bin) signal.Number {
-	if bound.Below != nil {
-		return b.Total - b.Part
-	}
-	return b.Part
-}
-
-// anecdote answers for a bin with fewer than MinPart events that speak for the bound. What was not
-// seen of the stretch may hold the rest of them.
-func anecdote(bound Bound, p pooled) Answer {
-	switch {
-	case p.Total < MinTotal:
-		return Unknown
-	case against(bound, p.Bin) >= MinPart && breaks(bound, p.Part/p.Total):
-		return Yes
-	case !p.whole:
-		return Unknown
-	}
-	return No
-}
 
 // unavailable answers from Kubernetes' word, and from requests that all fail; the bins are those of
 // the requests.
@@ -257,18 +153,31 @@ func (m Matrix) silentBins() int {
 }
 
 func noSuccess(bins []signal.Bin, n int) bool {
-	p := pool(bins, n)
-	return p.whole && p.Total >= minSilent && p.Part >= p.Total
+	all := pool(bins)
+	return len(bins) >= n && !slices.ContainsFunc(bins, unseen) && all.Total >= minSilent && all.Part >= all.Total
+}
+
+func unseen(b signal.Bin) bool { return !seen(b) }
+
+// pool adds up what the known bins counted.
+func pool(bins []signal.Bin) (all signal.Bin) {
+	for _, b := range bins {
+		if seen(b) {
+			all.Total += b.Total
+			all.Part += b.Part
+		}
+	}
+	return all
 }
 
 // summarise fills value, total and cause from the evidence's bins.
 func summarise(e *Evidence) {
-	sum := pool(e.Bins, 0)
-	e.Total = sum.Total
+	all := pool(e.Bins)
+	e.Total = all.Total
 	switch {
 	case e.Kind == signal.Kubernetes: // its bins count requests, which are not its value
-	case e.Kind == signal.Ratio && sum.Total > 0:
-		e.Value = sum.Part / sum.Total
+	case e.Kind == signal.Ratio && all.Total > 0:
+		e.Value = all.Part / all.Total
 	default:
 		e.Value = lastKnown(e.Bins)
 	}
@@ -283,14 +192,17 @@ func lastKnown(bins []signal.Bin) signal.Number {
 			return b.Value
 		}
 	}
-	return signal.Number(math.NaN())
+	return nan
 }
 
-// causeOf names the cause of the newest unknown bin; without one there are too few bins, or too few
-// events in them.
+// causeOf names the cause of a cell that is unknown: of the newest unknown bin, where that is why.
 func causeOf(e Evidence) signal.Cause {
 	if e.Kind == signal.Kubernetes {
 		return signal.Empty
+	}
+	cause := open(e.Findings)
+	if cause != signal.Gap && cause != signal.Young {
+		return cause
 	}
 	for _, b := range slices.Backward(e.Bins) {
 		switch {
@@ -300,31 +212,76 @@ func causeOf(e Evidence) signal.Cause {
 			return signal.NaN
 		}
 	}
-	for _, f := range e.Findings {
-		if f.Answer == Unknown && len(e.Bins) >= int(f.Bins) {
-			return signal.Few
+	return cause
+}
+
+// open gives why the worst cell that is unknown is so.
+func open(fs []Finding) signal.Cause {
+	cause, tier := signal.Young, Proceed
+	for _, f := range fs {
+		if f.Answer == Unknown && f.Cell.Tier.Worse(tier) {
+			cause, tier = f.Cause, f.Cell.Tier
 		}
 	}
-	return signal.Young
+	return cause
 }
 
 func sentence(m Matrix, row Row, e Evidence) string {
 	if e.Tier == Blind {
 		s := fmt.Sprintf("%s is unknown: %s", row.Signal, e.Cause)
-		if e.Detail != "" {
-			s += " (" + e.Detail + ")"
+		if detail := cmp.Or(missing(e), e.Detail, e.Cause.Words()); detail != "" {
+			s += " (" + detail + ")"
 		}
 		return clip(s)
 	}
+	worst := slices.MinFunc(append(e.Findings, Finding{}), func(a, b Finding) int { return a.rank() - b.rank() })
+	switch {
+	case worst.Answer != Yes && e.Attribution != nil:
+		return clip(row.Signal + ": " + e.Attribution.Text)
+	case worst.Answer != Yes:
+		return ""
+	case worst.Cell.Bound.Unavailable:
+		return unavailableSentence(m, e)
+	}
+	s := fmt.Sprintf("%s is %s, %s %s", row.Signal, row.Amount(e.Value), row.Text(worst.Cell.Bound), howLong(m, worst))
+	if b := worst.Cell.Bound; e.Baseline != nil && (b.FallsBy != nil || b.RisesBy != nil) {
+		s += fmt.Sprintf(" (of %s)", row.Amount(e.Baseline.Value))
+	}
+	if e.Attribution != nil {
+		s += "; " + e.Attribution.Text
+	}
+	return clip(s)
+}
+
+// rank orders findings by the tier that they call for, if they do.
+func (f Finding) rank() int {
+	if f.Answer != Yes {
+		return len(tiers)
+	}
+	return f.Cell.Tier.Rank()
+}
+
+// howLong says how long a bound has lasted.
+func howLong(m Matrix, f Finding) string {
+	switch over := signal.Duration(f.Over) * m.Bin; f.How {
+	case Flapping:
+		return fmt.Sprintf("on and off, in %d of %d bins within %s", f.Yes, f.Over, over)
+	case Pooled:
+		return fmt.Sprintf("over %s, with few events", over)
+	}
+	return fmt.Sprintf("for %s", signal.Duration(f.Bins)*m.Bin)
+}
+
+// missing says how many events there are and how many more would answer the first cell that is unknown.
+func missing(e Evidence) string {
 	for _, f := range e.Findings {
-		if f.Answer != Yes || f.Cell.Tier != e.Tier {
+		if e.Cause != signal.Few || f.Cause != signal.Few {
 			continue
 		}
-		if f.Cell.Bound.Unavailable {
-			return unavailableSentence(m, e)
+		if f.Needs > 0 {
+			return fmt.Sprintf("%.0f events in %d bins; %.0f more would tell", e.Total, len(e.Bins), f.Needs)
 		}
-		lasted := signal.Duration(f.Bins) * m.Bin
-		return clip(fmt.Sprintf("%s is %s, %s for %s", row.Signal, row.Amount(e.Value), row.Text(f.Cell.Bound), lasted))
+		return fmt.Sprintf("%.0f events in %d bins", e.Total, len(e.Bins))
 	}
 	return ""
 }

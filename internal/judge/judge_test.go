@@ -92,24 +92,24 @@ func TestHowLongABoundLasts(t *testing.T) {
 		name, bins string
 		want       judge.Tier
 	}{
-		{"five bins of five", "EEEEE", judge.Rollback},
-		{"the newest five", "....." + "EEEEE", judge.Rollback},
-		{"four are not five", ".EEEE", judge.Investigate},
-		{"four bins, no more seen", "EEEE", judge.Investigate},
-		{"one that says no in the middle", "EE.EE", judge.Proceed},
-		{"one that says no at the end", "EEEE.", judge.Proceed},
-		{"over already", "EEEEE...", judge.Proceed},
-		{"one unknown between", "EE?EE", judge.Rollback},
-		{"two unknown", "E??EE", judge.Blind},
-		{"not a number is unknown", "EENEE", judge.Rollback},
-		{"the beginning was not seen", "?EEEE", judge.Investigate},
-		{"the end was not seen", "EEEE?", judge.Blind},
-		{"nothing before the first traffic", "0EEEE", judge.Investigate},
-		{"ten bins above 1 %", "eeeeeeeeee", judge.Consider},
-		{"nine bins above 1 %", ".eeeeeeeee", judge.Investigate},
-		{"rollback beats consider", "eeeeeEEEEE", judge.Rollback},
-		{"a bound without a length lasts three bins", ".eee", judge.Investigate},
-		{"two bins are not three", "..ee", judge.Proceed},
+		{"five minutes, begun and ended within a bin", "EEEEEE", judge.Rollback},
+		{"the newest of them", "....." + "EEEEEE", judge.Rollback},
+		{"four minutes and two that are begun are not five", ".EEEEE", judge.Investigate},
+		{"no more was seen", "EEEEE", judge.Investigate},
+		{"one that says no in the middle", "EEE.EE", judge.Investigate}, // without an error in 1,000 requests the share may still be above 0.1 %
+		{"one that says no at the end", "EEEEE.", judge.Proceed},
+		{"over already", "EEEEEE...", judge.Proceed},
+		{"one unknown between", "EE?EEE", judge.Rollback},
+		{"two unknown", "E??EEE", judge.Blind},
+		{"not a number is unknown", "EENEEE", judge.Rollback},
+		{"the beginning was not seen", "?EEEEE", judge.Investigate},
+		{"the end was not seen", "EEEEE?", judge.Blind},
+		{"nothing before the first traffic", "0EEEEE", judge.Investigate},
+		{"ten minutes above 1 %", "eeeeeeeeeee", judge.Consider},
+		{"nine minutes above 1 %", ".eeeeeeeeee", judge.Investigate},
+		{"rollback beats consider", "eeeeeEEEEEE", judge.Rollback},
+		{"a bound without a length lasts three bins", ".eeee", judge.Investigate},
+		{"two bins are not three", "..eee", judge.Proceed},
 		{"all well", "..........", judge.Proceed},
 		{"nothing known", "?????", judge.Blind},
 		{"idle", "00000", judge.Blind},
@@ -127,25 +127,45 @@ func TestHowLongABoundLasts(t *testing.T) {
 
 func TestThreeBinsMustSayYes(t *testing.T) {
 	row := errorRow(cell(judge.Rollback, above(0.05), 3))
-	for bins, want := range map[string]judge.Tier{"EEE": judge.Rollback, "E?E": judge.Blind, "E.E": judge.Proceed} {
+	for bins, want := range map[string]judge.Tier{"EEEE": judge.Rollback, "E?EE": judge.Rollback, "E??E": judge.Blind, "E.EE": judge.Proceed} {
 		if v := judge.Judge(matrix(row), judge.Input{At: at, Readings: []signal.Reading{errorRate(shares(bins))}}); v.Tier != want {
 			t.Errorf("%s: got %s, want %s", bins, v.Tier, want)
 		}
 	}
 }
 
-func TestFewEventsAreAnAnecdote(t *testing.T) {
-	rollback := errorRow(cell(judge.Rollback, above(0.05), 5))
-	hits := errorRow(cell(judge.Rollback, below(0.5), 5))
-	slow := judge.Row{Signal: "error-rate", Kind: signal.Quantile, Required: true, Cells: []judge.Cell{cell(judge.Rollback, above(1), 5)}}
-	query := judge.Row{Signal: "error-rate", Kind: signal.Query, Required: true, Cells: []judge.Cell{cell(judge.Rollback, above(1), 5)}}
-	value := func(v, total signal.Number) []signal.Bin {
-		bins := times(5, [2]signal.Number{0, 1})
-		for i := range bins {
-			bins[i].Value, bins[i].Total = v, total
-		}
-		return bins
+// lots repeats a bin.
+func lots(n int, part, total signal.Number) []signal.Bin {
+	return times(n, [2]signal.Number{part, total})
+}
+
+// over gives bins of a histogram with so many events above one second: between least and most.
+func over(n int, least, most, total signal.Number) []signal.Bin {
+	bins := lots(n, 0, total)
+	for i := range bins {
+		bins[i].Part, bins[i].Value = 0, 0.3
+		bins[i].Over = []signal.Over{{Bound: 1, Least: least, Most: most}}
 	}
+	return bins
+}
+
+func then(parts ...[]signal.Bin) []signal.Bin {
+	var bins []signal.Bin
+	for _, p := range parts {
+		bins = append(bins, p...)
+	}
+	for i := range bins {
+		bins[i].End = at.Add(-minute * signal.Duration(len(bins)-1-i))
+	}
+	return bins
+}
+
+func TestACountSaysYesNoOrUnknown(t *testing.T) {
+	rollback := errorRow(cell(judge.Rollback, above(0.05), 5))
+	consider := errorRow(cell(judge.Consider, above(0.05), 5))
+	hits := errorRow(cell(judge.Rollback, below(0.5), 5))
+	slow := judge.Row{Signal: "error-rate", Kind: signal.Quantile, Q: 0.99, Required: true, Cells: []judge.Cell{cell(judge.Rollback, above(1), 5)}}
+	query := judge.Row{Signal: "error-rate", Kind: signal.Query, Required: true, Cells: []judge.Cell{cell(judge.Rollback, above(1), 5)}}
 	cases := []struct {
 		name string
 		row  judge.Row
@@ -153,24 +173,120 @@ func TestFewEventsAreAnAnecdote(t *testing.T) {
 		want judge.Tier
 		why  signal.Cause
 	}{
-		{"three errors in each bin", rollback, times(5, [2]signal.Number{3, 8}), judge.Rollback, signal.Known},
-		{"two of eight, pooled they are enough", rollback, times(5, [2]signal.Number{2, 8}), judge.Rollback, signal.Known},
-		{"two of three, too few altogether", rollback, times(5, [2]signal.Number{2, 3}), judge.Blind, signal.Few},
-		{"one stray error of nineteen in a bin", rollback, counts([2]signal.Number{1, 19}, [2]signal.Number{0, 19}, [2]signal.Number{0, 19}, [2]signal.Number{0, 19}, [2]signal.Number{0, 19}), judge.Proceed, signal.Known},
-		{"two of thirty-nine, pooled below the bound", rollback, append(times(4, [2]signal.Number{2, 39}), times(1, [2]signal.Number{2, 60})...), judge.Proceed, signal.Known},
-		{"no error in one request", rollback, times(5, [2]signal.Number{0, 1}), judge.Proceed, signal.Known},
-		{"below: no hit in one look-up", hits, times(5, [2]signal.Number{0, 1}), judge.Blind, signal.Few},
-		{"below: one hit of a hundred", hits, times(5, [2]signal.Number{1, 100}), judge.Rollback, signal.Known},
-		{"quantile of 5 slow requests", slow, value(2, 1), judge.Blind, signal.Few},
-		{"quantile of 30 requests", slow, value(2, 6), judge.Rollback, signal.Known},
-		{"quantile of 5 fast requests", slow, value(0.2, 1), judge.Proceed, signal.Known},
-		{"a query counts nothing", query, value(2, 0), judge.Rollback, signal.Known},
+		{"three errors of eight in each bin", rollback, lots(6, 3, 8), judge.Rollback, signal.Known},
+		{"one error of twelve in each bin is too few for a rollback", rollback, lots(6, 1, 12), judge.Blind, signal.Few},
+		{"but not over half an hour", rollback, lots(72, 1, 8), judge.Rollback, signal.Known},
+		{"nor for a person", consider, lots(12, 2, 12), judge.Consider, signal.Known},
+		{"8 % of 1,000", rollback, lots(6, 80, 1000), judge.Rollback, signal.Known},
+		{"5.1 % of 1,000 may be 5 %", rollback, lots(72, 51, 1000), judge.Blind, signal.Few},
+		{"one error in 3 requests a minute", rollback, then(lots(30, 0, 3), lots(1, 1, 3), lots(5, 0, 3)), judge.Blind, signal.Few},
+		{"ten minutes later it is one of many", rollback, then(lots(30, 0, 3), lots(1, 1, 3), lots(15, 0, 3)), judge.Proceed, signal.Known},
+		{"40 % of 3 requests a minute", rollback, then(lots(36, 1, 3), lots(36, 1, 2)), judge.Rollback, signal.Known},
+		{"no error in 15 requests says little", rollback, lots(6, 0, 3), judge.Blind, signal.Few},
+		{"no error in 60 does", rollback, lots(20, 0, 3), judge.Proceed, signal.Known},
+		{"a burst of a minute", rollback, then(lots(3, 0, 60), lots(1, 50, 60), lots(2, 1, 60)), judge.Proceed, signal.Known},
+		{"a burst of four minutes", rollback, then(lots(20, 0, 20), lots(4, 12, 20), lots(1, 0, 20)), judge.Blind, signal.Few},
+		{"one bin alone is not trouble that lasts", rollback, then(lots(1, 9, 10), lots(5, 1, 16)), judge.Blind, signal.Few},
+		{"two minutes bad, one good, again and again", rollback, then(lots(2, 60, 200), lots(1, 0, 200), lots(2, 60, 200), lots(1, 0, 200), lots(2, 60, 200), lots(1, 0, 200),
+			lots(2, 60, 200), lots(1, 0, 200), lots(2, 60, 200), lots(1, 0, 200)), judge.Rollback, signal.Known},
+		{"two bursts of two minutes", rollback, then(lots(5, 0, 200), lots(2, 60, 200), lots(5, 0, 200), lots(2, 60, 200), lots(1, 0, 200)), judge.Proceed, signal.Known},
+		{"flapping that is over", rollback, then(lots(4, 60, 200), lots(1, 0, 200), lots(4, 60, 200), lots(6, 0, 200)), judge.Proceed, signal.Known},
+		{"idle minutes between do not matter", rollback, then(lots(36, 1, 2), shares("0000"), lots(32, 1, 2)), judge.Rollback, signal.Known},
+		{"a gap between leaves it open", rollback, then(lots(20, 0, 3), shares("?"), lots(15, 0, 3)), judge.Blind, signal.Few},
+		{"below: no hit in one look-up each", hits, lots(6, 0, 1), judge.Blind, signal.Few},
+		{"below: one hit of a hundred", hits, lots(6, 1, 100), judge.Rollback, signal.Known},
+		{"more than 1 % slower than the bound: P99 is above it", slow, over(6, 40, 40, 1000), judge.Rollback, signal.Known},
+		{"less than 1 %: it is below", slow, over(6, 2, 2, 1000), judge.Proceed, signal.Known},
+		{"the buckets leave both open", slow, over(6, 2, 40, 1000), judge.Blind, signal.Coarse},
+		{"the buckets leave it open how slow", slow, over(6, 40, 90, 1000), judge.Rollback, signal.Known},
+		{"a few slow requests", slow, over(6, 1, 1, 20), judge.Blind, signal.Few},
+		{"a query counts nothing", query, over(6, 0, 0, 0), judge.Proceed, signal.Known},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			v := judge.Judge(matrix(c.row), judge.Input{At: at, Readings: []signal.Reading{errorRate(c.bins)}})
 			if v.Tier != c.want || v.Evidence[0].Cause != c.why {
 				t.Errorf("got %s (%s) by cause %q, want %s by %q", v.Tier, v.Reason, v.Evidence[0].Cause, c.want, c.why)
+			}
+			if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
+				t.Errorf("judged again: %s (%s), first %s (%s)", again.Tier, again.Reason, v.Tier, v.Reason)
+			}
+		})
+	}
+}
+
+func TestAnAnswerSaysHowItWasFound(t *testing.T) {
+	row := errorRow(cell(judge.Rollback, above(0.05), 5))
+	flap := then(lots(4, 60, 200), lots(1, 0, 200), lots(4, 60, 200), lots(1, 0, 200), lots(4, 60, 200), lots(1, 0, 200))
+	for want, bins := range map[string][]signal.Bin{
+		"error-rate is 8 %, above 5 % for 5m":                                      lots(6, 80, 1000),
+		"error-rate is 24 %, above 5 % on and off, in 12 of 15 bins within 15m":    flap,
+		"error-rate is 12.5 %, above 5 % over 36m, with few events":                lots(72, 1, 8),
+		"error-rate is unknown: TooFew (18 events in 6 bins; 41 more would tell)":  lots(6, 0, 3),
+		"error-rate is unknown: TooFew (72 events in 6 bins; 651 more would tell)": lots(6, 1, 12),
+	} {
+		if v := judge.Judge(matrix(row), judge.Input{At: at, Readings: []signal.Reading{errorRate(bins)}}); v.Reason != want {
+			t.Errorf("got  %s\nwant %s", v.Reason, want)
+		}
+	}
+}
+
+// What an investigate cell would need more events for leaves the rest known.
+func TestOnlyWorseTiersMustBeCleared(t *testing.T) {
+	few := []signal.Reading{errorRate(lots(72, 0, 10))}
+	if v := judge.Judge(matrix(checklist), judge.Input{At: at, Readings: few}); v.Tier != judge.Proceed {
+		t.Errorf("720 requests clear 1 %%: got %s (%s)", v.Tier, v.Reason)
+	}
+	alone := errorRow(cell(judge.Investigate, above(0.001), 3))
+	if v := judge.Judge(matrix(alone), judge.Input{At: at, Readings: few}); v.Tier != judge.Blind {
+		t.Errorf("they do not clear 0.1 %%, where that is all there is: got %s", v.Tier)
+	}
+}
+
+// A target is found a little after its first traffic: that is no gap, but one minute less.
+func TestLateFirstSamples(t *testing.T) {
+	late := then(shares("?"), lots(4, 0, 1000))
+	for name, c := range map[string]struct {
+		first signal.Instant
+		want  signal.Cause
+	}{"after the first traffic": {at.Add(-5 * minute), signal.Young}, "later": {at.Add(-50 * minute), signal.Gap}} {
+		row := errorRow(cell(judge.Consider, above(0.0001), 4))
+		v := judge.Judge(matrix(row), judge.Input{At: at, FirstTraffic: c.first, Readings: []signal.Reading{errorRate(late)}})
+		if v.Tier != judge.Blind || v.Evidence[0].Cause != c.want {
+			t.Errorf("%s: %s by %q, want Blind by %q", name, v.Tier, v.Evidence[0].Cause, c.want)
+		}
+	}
+}
+
+// What falls in the first minutes is warming up, unless a fifth of the requests fails.
+func TestWarmingUp(t *testing.T) {
+	latency := judge.Row{Signal: "error-rate", Kind: signal.Quantile, Q: 0.99, Required: true, Cells: []judge.Cell{cell(judge.Rollback, above(1), 5)}}
+	slow := func(perMille ...signal.Number) []signal.Bin {
+		var parts [][]signal.Bin
+		for _, k := range perMille {
+			parts = append(parts, over(1, k, k, 1000))
+		}
+		return then(parts...)
+	}
+	falling := slow(300, 220, 160, 110, 80, 50)
+	failing := then(lots(1, 900, 1000), lots(1, 800, 1000), lots(1, 700, 1000), lots(1, 500, 1000), lots(1, 400, 1000), lots(1, 300, 1000))
+	cases := []struct {
+		name  string
+		row   judge.Row
+		bins  []signal.Bin
+		first signal.Instant
+		want  judge.Tier
+	}{
+		{"slow and getting faster, six minutes old", latency, falling, at.Add(-6 * minute), judge.Blind},
+		{"the same a quarter of an hour after", latency, falling, at.Add(-16 * minute), judge.Rollback},
+		{"slow and no faster", latency, slow(100, 100, 100, 100, 100, 100), at.Add(-6 * minute), judge.Rollback},
+		{"errors that fall, but are a fifth of all", errorRow(cell(judge.Rollback, above(0.05), 5)), failing, at.Add(-6 * minute), judge.Rollback},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			v := judge.Judge(matrix(c.row), judge.Input{At: at, FirstTraffic: c.first, Readings: []signal.Reading{errorRate(c.bins)}})
+			if v.Tier != c.want || v.Tier == judge.Blind && v.Evidence[0].Cause != signal.Warming {
+				t.Errorf("got %s (%s), want %s", v.Tier, v.Reason, c.want)
 			}
 		})
 	}
@@ -191,8 +307,8 @@ func TestCanaryCellsApplyWhileSplit(t *testing.T) {
 }
 
 func TestAChecksWholeStretch(t *testing.T) {
-	bad := "EEEEE" + strings.Repeat(".", 20)
-	gap := "?????" + strings.Repeat(".", 20)
+	bad := "EEEEEE" + strings.Repeat(".", 20)
+	gap := "??????" + strings.Repeat(".", 20)
 	cases := []struct {
 		name, bins string
 		stretch    judge.Stretch
@@ -203,10 +319,10 @@ func TestAChecksWholeStretch(t *testing.T) {
 		{"but it was not", bad, judge.Whole, 0, judge.Rollback},
 		{"that was in the check before", bad, judge.Whole, at.Add(-20 * minute), judge.Proceed},
 		{"its last bin belongs to this check", bad, judge.Whole, at.Add(-20*minute) - 1, judge.Rollback},
-		{"a gap now is one in the check", strings.Repeat(".", 20) + "?????", judge.Whole, 0, judge.Blind},
+		{"a gap now is one in the check", strings.Repeat(".", 20) + "??????", judge.Whole, 0, judge.Blind},
 		{"a gap then is one in the check", gap, judge.Whole, 0, judge.Blind},
 		{"and none now", gap, judge.Newest, 0, judge.Proceed},
-		{"a breach beats a gap", "EEEEE" + strings.Repeat(".", 10) + "?????.....", judge.Whole, 0, judge.Rollback},
+		{"a breach beats a gap", "EEEEEE" + strings.Repeat(".", 10) + "??????.....", judge.Whole, 0, judge.Rollback},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -224,7 +340,7 @@ func TestPrecedence(t *testing.T) {
 		return judge.Row{Signal: name, Kind: signal.Query, Required: required, Cells: []judge.Cell{cell(tier, above(1), 3)}}
 	}
 	reading := func(name, how string) signal.Reading {
-		r := signal.Reading{Signal: name, Bins: []signal.Bin{{End: at - 120}, {End: at - 60}, {End: at}}}
+		r := signal.Reading{Signal: name, Bins: []signal.Bin{{End: at - 180}, {End: at - 120}, {End: at - 60}, {End: at}}}
 		for i := range r.Bins {
 			if how == "yes" {
 				r.Bins[i].Value = 2
@@ -326,8 +442,10 @@ func TestRequestsThatAllFailedLongAgoAreInTheCheckOnly(t *testing.T) {
 }
 
 func TestEveryCauseBlindsByName(t *testing.T) {
-	for _, cause := range []signal.Cause{signal.Empty, signal.NaN, signal.ManySeries, signal.QueryError, signal.Timeout, signal.Gap,
-		signal.Away, signal.Lag, signal.Idle, signal.Few, signal.Young} {
+	for _, cause := range signal.Causes() {
+		if cause.Words() == "" {
+			t.Errorf("%s has no words", cause)
+		}
 		whole := signal.Reading{Signal: "error-rate", Cause: cause}
 		newest := errorRate(append(shares("...."), signal.Bin{End: at, Cause: cause}))
 		for i := range newest.Bins[:4] {
@@ -373,12 +491,12 @@ func TestASignalWithoutCellsIsRecorded(t *testing.T) {
 }
 
 func TestEvidenceOfARatioIsPooled(t *testing.T) {
-	v := judge.Judge(matrix(checklist), judge.Input{At: at, Readings: []signal.Reading{errorRate(shares("..EEEEE"))}})
+	v := judge.Judge(matrix(checklist), judge.Input{At: at, Readings: []signal.Reading{errorRate(shares("..EEEEEE"))}})
 	e := v.Evidence[0]
-	if e.Value != 0.08 || e.Total != 5000 || len(e.Bins) != 5 || v.Reason != "error-rate is 8 %, above 5 % for 5m" {
+	if e.Value != 0.08 || e.Total != 6000 || len(e.Bins) != 6 || v.Reason != "error-rate is 8 %, above 5 % for 5m" {
 		t.Errorf("got %v of %v in %d bins: %s", e.Value, e.Total, len(e.Bins), v.Reason)
 	}
-	want := judge.Finding{Cell: checklist.Cells[0], Answer: judge.Yes, Bins: 5, Yes: 5}
+	want := judge.Finding{Cell: checklist.Cells[0], Answer: judge.Yes, How: judge.Held, Bins: 5, Over: 6, Yes: 6}
 	if d := cmp.Diff(want, e.Findings[0]); d != "" {
 		t.Errorf("finding (-want +got):\n%s", d)
 	}
@@ -391,9 +509,9 @@ func TestARateIsComparedAsItIs(t *testing.T) {
 		want      judge.Tier
 		reason    string
 	}{
-		"too few":       {[]signal.Number{2, 0.4, 0.3, 0.4}, judge.Consider, "throughput is 0.4/s, below 0.5/s for 3m"},
-		"none at all":   {[]signal.Number{2, 0, 0, 0}, judge.Consider, "throughput is 0/s, below 0.5/s for 3m"},
-		"not for long":  {[]signal.Number{2, 2, 0.3, 0.4}, judge.Proceed, ""},
+		"too few":       {[]signal.Number{2, 0.3, 0.4, 0.3, 0.4}, judge.Consider, "throughput is 0.4/s, below 0.5/s for 3m"},
+		"none at all":   {[]signal.Number{2, 0, 0, 0, 0}, judge.Consider, "throughput is 0/s, below 0.5/s for 3m"},
+		"not for long":  {[]signal.Number{2, 2, 0.3, 0.3, 0.4}, judge.Proceed, ""},
 		"enough of it":  {[]signal.Number{2, 2, 2, 2}, judge.Proceed, ""},
 		"nobody counts": {nil, judge.Proceed, ""}, // blind, but not required
 	} {
@@ -422,11 +540,11 @@ func TestMatrixOnly(t *testing.T) {
 	if len(got.Rows) != 2 || len(got.Rows[0].Cells) != 1 || got.Rows[1].Signal != "availability" {
 		t.Errorf("got %+v", got.Rows)
 	}
-	if n := m.Longest(func(judge.Cell) bool { return true }); n != 10 {
-		t.Errorf("the longest lasts %d bins, want 10", n)
+	if n := m.Longest(func(judge.Cell) bool { return true }); n != 11 {
+		t.Errorf("the longest looks at %d bins, want 11", n)
 	}
-	if n := m.Longest(func(c judge.Cell) bool { return c.Tier == judge.Rollback }); n != 5 {
-		t.Errorf("the longest rollback cell lasts %d bins, want 5", n)
+	if n := m.Longest(func(c judge.Cell) bool { return c.Tier == judge.Rollback }); n != 6 {
+		t.Errorf("the longest rollback cell looks at %d bins, want 6", n)
 	}
 	none := matrix(checklist).Only(func(judge.Cell) bool { return false })
 	if len(none.Rows) != 1 || none.Rows[0].Cells != nil {

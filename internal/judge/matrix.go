@@ -43,11 +43,15 @@ func (t Tier) Rank() int {
 // Worse tells whether t is worse than o.
 func (t Tier) Worse(o Tier) bool { return t.Rank() < o.Rank() }
 
-// Bound is what a cell asks of every bin. Exactly one field is set.
+// Bound is what a cell asks of every bin. Exactly one field is set, but that a relative bound has the
+// one that it comes to, too, once the baseline is known.
 type Bound struct {
 	// Above and Below are in the signal's own unit: a share from 0 to 1, seconds, or a number.
 	Above *signal.Number `json:"above,omitempty"`
 	Below *signal.Number `json:"below,omitempty"`
+	// FallsBy and RisesBy are shares of the baseline: 0.3 is 30 % below, or above, it.
+	FallsBy *signal.Number `json:"fallsBy,omitempty"`
+	RisesBy *signal.Number `json:"risesBy,omitempty"`
 	// Unavailable asks whether the slot serves nothing.
 	Unavailable bool `json:"unavailable,omitempty"`
 }
@@ -67,6 +71,8 @@ type Row struct {
 	// +kubebuilder:validation:MaxLength=63
 	Signal string      `json:"signal"`
 	Kind   signal.Kind `json:"kind"`
+	// Q is a Quantile's, between 0 and 1: a value above a bound is then a share above 1-Q of events that are.
+	Q signal.Number `json:"q,omitempty"`
 	// Unit is for people: "%", "/s", "seconds" or empty.
 	// +kubebuilder:validation:MaxLength=16
 	Unit string `json:"unit,omitempty"`
@@ -89,8 +95,11 @@ type Matrix struct {
 	Rows []Row `json:"rows"`
 }
 
-// MinBins is the least number of bins that a bound must last.
-const MinBins = 3
+// MinBins is the least number of bins that a bound must last, and MostBins how many are looked at.
+const (
+	MinBins  = 3
+	MostBins = 120
+)
 
 // Bins gives how many bins a cell's bound must last.
 func (m Matrix) Bins(c Cell) int {
@@ -101,8 +110,8 @@ func (m Matrix) Bins(c Cell) int {
 	return max(n, MinBins)
 }
 
-// Longest gives the number of bins that the longest bound of the given tiers must last: what has to
-// be asked to answer all of them.
+// Longest gives how many bins the cells of the given kind look at first: a stretch, which is one bin
+// longer than the longest bound must last. A Wanting signal looks at MostBins.
 func (m Matrix) Longest(of func(Cell) bool) int {
 	n := MinBins
 	for _, r := range m.Rows {
@@ -112,7 +121,13 @@ func (m Matrix) Longest(of func(Cell) bool) int {
 			}
 		}
 	}
-	return n
+	return n + 1
+}
+
+// Coarser gives the matrix with bins of at least the given length: a bin needs two scrapes.
+func (m Matrix) Coarser(least signal.Duration) Matrix {
+	m.Bin = max(m.Bin, least)
+	return m
 }
 
 // Only keeps the rows and cells for which keep answers yes; required rows stay even without cells.
@@ -137,6 +152,10 @@ func (m Matrix) Only(keep func(Cell) bool) Matrix {
 // Text says a bound in words, with the row's unit: "above 5 %".
 func (r Row) Text(b Bound) string {
 	switch {
+	case b.RisesBy != nil:
+		return fmt.Sprintf("over %.3g %% above its baseline", float64(*b.RisesBy)*100)
+	case b.FallsBy != nil:
+		return fmt.Sprintf("over %.3g %% below its baseline", float64(*b.FallsBy)*100)
 	case b.Above != nil:
 		return "above " + r.Amount(*b.Above)
 	case b.Below != nil:

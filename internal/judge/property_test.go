@@ -15,7 +15,7 @@ import (
 // everything is a matrix with a row of each kind and cells of each tier and several lengths.
 var everything = judge.Matrix{Bin: minute, UnavailableFor: 90e9, Requests: "error-rate", Rows: []judge.Row{
 	errorRow(cell(judge.Rollback, above(0.05), 5), cell(judge.Consider, above(0.01), 8), cell(judge.Investigate, above(0.001), 3), canaryCell()),
-	{Signal: "p99", Kind: signal.Quantile, Unit: "seconds", Cells: []judge.Cell{cell(judge.Rollback, above(1), 6), cell(judge.Consider, above(0.2), 4)}},
+	{Signal: "p99", Kind: signal.Quantile, Q: 0.99, Unit: "seconds", Cells: []judge.Cell{cell(judge.Rollback, above(1), 6), cell(judge.Consider, above(0.2), 4)}},
 	{Signal: "hits", Kind: signal.Ratio, Required: true, Cells: []judge.Cell{cell(judge.Consider, below(0.5), 4), cell(judge.Rollback, below(0.1), 7)}},
 	{Signal: "queue", Kind: signal.Query, Cells: []judge.Cell{cell(judge.Investigate, above(10), 9), cell(judge.Consider, above(100), 3)}},
 	availabilityRow,
@@ -71,7 +71,7 @@ func (t *tape) bins(kind signal.Kind, n int) []signal.Bin {
 	bins := make([]signal.Bin, 0, n)
 	for i := range n {
 		b := signal.Bin{End: at.Add(-minute * signal.Duration(n-1-i))}
-		b.Total = signal.Number([]int{1, 2, 5, 20, 1000}[t.next()%5])
+		b.Total = signal.Number([]int{1, 3, 20, 1000, 5000}[t.next()%5])
 		level := t.next() % 8
 		if calm && level > 0 && i > 0 {
 			b.Total, b.Part, b.Value, b.Cause = bins[i-1].Total, bins[i-1].Part, bins[i-1].Value, bins[i-1].Cause
@@ -88,6 +88,8 @@ func (t *tape) bins(kind signal.Kind, n int) []signal.Bin {
 			b.Value = b.Part / b.Total
 		case kind == signal.Quantile:
 			b.Value = signal.Number([]float64{0.05, 0.5, 3}[t.next()%3])
+			slow := min(b.Total, signal.Number([]int{0, 1, 3, 60}[t.next()%4]))
+			b.Over = []signal.Over{{Bound: 0.2, Least: slow, Most: min(b.Total, 2*slow)}, {Bound: 1, Least: slow, Most: slow}}
 		default:
 			b.Value, b.Total = signal.Number([]float64{1, 50, 500}[t.next()%3]), 0
 		}
@@ -114,6 +116,11 @@ func worse(in judge.Input, r, i int) (judge.Input, bool) {
 		case row.Kind == signal.Ratio:
 			b.Part = min(b.Total, b.Part+3)
 			b.Value = b.Part / b.Total
+		case row.Kind == signal.Quantile:
+			b.Over = append([]signal.Over(nil), b.Over...)
+			for j := range b.Over {
+				b.Over[j].Least, b.Over[j].Most = min(b.Total, b.Over[j].Least+3), min(b.Total, b.Over[j].Most+3)
+			}
 		default:
 			b.Value *= 20
 		}
@@ -194,14 +201,19 @@ func check(t *testing.T, data []byte) judge.Tier {
 	return v.Tier
 }
 
+func randomTape(seed uint64) *tape {
+	r := rand.New(rand.NewPCG(seed, 1))
+	data := make([]byte, 400)
+	for i := range data {
+		data[i] = byte(r.Uint32())
+	}
+	return &tape{data}
+}
+
 func TestPropertiesOfAnyInput(t *testing.T) {
 	seen := map[judge.Tier]int{}
 	for seed := range uint64(800) {
-		r := rand.New(rand.NewPCG(seed, 1))
-		data := make([]byte, 400)
-		for i := range data {
-			data[i] = byte(r.Uint32())
-		}
+		data := randomTape(seed).b
 		ok := t.Run(fmt.Sprint(seed), func(t *testing.T) { seen[check(t, data)]++ })
 		if !ok {
 			break

@@ -1,6 +1,10 @@
 package judge
 
-import "github.com/knowledgebeast/greenwatch/internal/signal"
+import (
+	"slices"
+
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
 
 // Answer is what a bound says: yes, it lasted; no; or unknown.
 //
@@ -14,16 +18,34 @@ const (
 	Unknown Answer = "Unknown"
 )
 
+// How says in which way a bound has lasted.
+//
+// +kubebuilder:validation:Enum=Held;Flapping;Pooled
+type How string
+
+// The ways.
+const (
+	Held     How = "Held"     // in every bin, one after another
+	Flapping How = "Flapping" // altogether, though it comes and goes
+	Pooled   How = "Pooled"   // in every bin of several added up, since single ones hold too few events
+)
+
 // Finding is what one cell said, and how often.
 type Finding struct {
 	Cell   Cell   `json:"cell"`
 	Answer Answer `json:"answer"`
-	// Bins is how many bins the bound must last; Yes, No and Unknown count the bins of the stretch
-	// that decided: the one where it lasted, else the newest.
+	// How is set for a Yes.
+	How How `json:"how,omitempty"`
+	// Bins is how many bins the bound must last. Over is the stretch that decided, in bins; of those Yes
+	// and No were beyond the bound and within it, Unknown neither.
 	Bins    int32 `json:"bins,omitempty"`
+	Over    int32 `json:"over,omitempty"`
 	Yes     int32 `json:"yes,omitempty"`
 	No      int32 `json:"no,omitempty"`
 	Unknown int32 `json:"unknown,omitempty"`
+	// Cause is why it is unknown; Needs is how many more events would answer it, if known.
+	Cause signal.Cause  `json:"cause,omitempty"`
+	Needs signal.Number `json:"needs,omitempty"`
 }
 
 // Evidence is all that a verdict knows of one signal: enough to judge it again.
@@ -33,14 +55,14 @@ type Evidence struct {
 	Kind     signal.Kind `json:"kind"`
 	Unit     string      `json:"unit,omitempty"`
 	Required bool        `json:"required,omitempty"`
+	// Q is a Quantile's, between 0 and 1.
+	Q signal.Number `json:"q,omitempty"`
 	// Tier is the worst tier that holds for this signal alone; Blind where it is unknown.
 	Tier Tier `json:"tier"`
 	// Value is over the deciding stretch: pooled for a Ratio, else the last known bin's; NaN where
 	// unknown. Total is the number of events behind it.
 	Value signal.Number `json:"value"`
 	Total signal.Number `json:"total,omitempty"`
-	// Baseline is what the value is compared with, where there is something.
-	Baseline *signal.Number `json:"baseline,omitempty"`
 	Cause    signal.Cause   `json:"cause,omitempty"`
 	// +kubebuilder:validation:MaxLength=512
 	Detail string `json:"detail,omitempty"`
@@ -52,6 +74,10 @@ type Evidence struct {
 	// +kubebuilder:validation:MaxItems=4
 	Queries      []string             `json:"queries,omitempty"`
 	Availability *signal.Availability `json:"availability,omitempty"`
+	// Baseline is what stable measured before the candidate's first traffic.
+	Baseline *Baseline `json:"baseline,omitempty"`
+	// Attribution says whether it is the release, where that was asked.
+	Attribution *Attribution `json:"attribution,omitempty"`
 }
 
 // Verdict is the worst tier that holds, and why.
@@ -76,6 +102,8 @@ type Verdict struct {
 	Requests string `json:"requests,omitempty"`
 	// Thinned marks that evidence of the signals that did not decide was left out, to save room.
 	Thinned bool `json:"thinned,omitempty"`
+	// FirstTraffic is the candidate's.
+	FirstTraffic signal.Instant `json:"firstTraffic,omitempty"`
 	// +kubebuilder:validation:MaxItems=32
 	Evidence []Evidence `json:"evidence,omitempty"`
 }
@@ -117,6 +145,26 @@ type Input struct {
 	Stretch Stretch
 	// Since leaves out, for Whole, what had ended by then.
 	Since signal.Instant
+	// FirstTraffic is the candidate's: what falls in the minutes after it is warming up. 0 for none.
+	FirstTraffic signal.Instant
+	// Baseline is what stable measured before, by signal.
+	Baseline []Baseline
+	// Others are what other sides counted, the best to compare with first.
+	Others []Other
 	// Generation is recorded in the verdict.
 	Generation int64
+}
+
+// With gives the input with readings in the place of those of the same signals.
+func (in Input) With(more []signal.Reading) Input {
+	readings := slices.Clone(in.Readings)
+	for _, r := range more {
+		for i := range readings {
+			if readings[i].Signal == r.Signal {
+				readings[i] = r
+			}
+		}
+	}
+	in.Readings = readings
+	return in
 }

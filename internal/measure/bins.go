@@ -81,7 +81,11 @@ type table map[string]points
 func newTable(m model.Matrix) table {
 	t := table{}
 	for _, s := range m {
-		t[string(s.Metric[tag])] = newPoints(s)
+		name := string(s.Metric[tag])
+		if name == colBucket {
+			name += string(s.Metric[model.BucketLabel])
+		}
+		t[name] = newPoints(s)
 	}
 	return t
 }
@@ -116,6 +120,10 @@ func (t table) behind(columns []column) []string {
 			if len(t[c.name]) > 0 || t.silent() {
 				exprs = append(exprs, c.expr)
 			}
+		case colBucket:
+			if len(t[colClassic]) > 0 {
+				exprs = append(exprs, c.expr)
+			}
 		}
 	}
 	return exprs
@@ -137,6 +145,9 @@ func events(t, past table, r Range) []signal.Bin {
 	return r.bins(func(end signal.Instant) signal.Bin {
 		if past[colReturned][end] > 0 {
 			return signal.Bin{Cause: signal.Gap}
+		}
+		if t[colTwice][end] > 0 {
+			return signal.Bin{Cause: signal.Duplicates}
 		}
 		for _, c := range totals {
 			if total, ok := t[c.total][end]; ok {

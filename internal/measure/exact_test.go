@@ -168,6 +168,10 @@ func recordOthers(h *history) {
 	h.add(`cache_hits_total{job="shop",instance="a"}`, offset, every, steps(100, 9, 12)...)
 	h.add(`cache_misses_total{job="shop",instance="a"}`, offset, every, steps(50, 1, 12)...)
 	h.add(`long_total{job="shop",instance="a"}`, time.Second, time.Second, steps(1, 1, longBins*2)...)
+	h.add(`twice_total{job="shop",instance="a",pod="a",code="200"}`, offset, every, steps(100, 10, 12)...)
+	h.add(`twice_total{job="pods",instance="a:81",pod="a",code="200"}`, offset+time.Second, every, steps(100, 10, 12)...)
+	h.add(`apart_total{job="shop",instance="a",pod="a",container="x"}`, offset, every, steps(100, 10, 12)...)
+	h.add(`apart_total{job="shop",instance="b",pod="a",container="y"}`, offset, every, steps(100, 10, 12)...)
 	h.add(`idle_total{job="shop",instance="a"}`, offset, every, repeat(7, 12)...)
 	h.add(`early_total{job="shop",instance="a"}`, offset, every, steps(1, 1, 4)...)
 	h.add(`{"dotted.total",job="shop",instance="a"}`, offset, every, steps(100, 10, 12)...)
@@ -209,7 +213,7 @@ func testOtherRatios(t *testing.T, s server) {
 		}
 		for i, b := range got.Bins {
 			want := counted(0, 40)
-			if want.End = r.From.Add(minute + signal.Duration(i)*15*second); cmp.Diff(want, b) != "" {
+			if want.End = r.From.Add(minute + signal.Duration(i)*15*second); !cmp.Equal(b, want) {
 				t.Errorf("bin %d is %+v, want %+v", i, b, want)
 			}
 		}
@@ -222,6 +226,19 @@ func testOtherRatios(t *testing.T, s server) {
 			want[i] = counted(0, 2)
 		}
 		compare(t, got, r, want)
+	})
+	t.Run("nothing has the labels", func(t *testing.T) {
+		got := c.Read(t.Context(), []signal.Ask{{Kind: signal.Ratio, Metric: "long_total", Match: `slot="green"`}}, two)[0]
+		if want := `long_total has 1 series, but none with slot="green", now or in the hour before`; got.Cause != signal.Mismatch || got.Detail != want {
+			t.Errorf("%s: %q, want %q", got.Cause, got.Detail, want)
+		}
+	})
+	t.Run("two monitors on one pod", func(t *testing.T) {
+		got := c.Read(t.Context(), []signal.Ask{{Kind: signal.Ratio, Metric: "twice_total", Part: `code="500"`}, {Kind: signal.Rate, Metric: "apart_total"}}, two)
+		compare(t, got[0], two, []signal.Bin{because(signal.Duplicates), because(signal.Duplicates)})
+		if got[1].Bins[1].Cause != signal.Known || got[1].Bins[1].Total != 80 {
+			t.Errorf("two pods are no duplicates, nor are two containers: %+v", got[1])
+		}
 	})
 	t.Run("nothing matches", func(t *testing.T) {
 		got := c.Read(t.Context(), []signal.Ask{{Signal: "errors", Kind: signal.Ratio, Metric: "nothing_total"}}, two)[0]

@@ -26,9 +26,12 @@ const (
 	colNativeTotal  = "native-total"  // their observations in the bin
 	colClassic      = "classic"       // the quantile of classic histograms
 	colClassicTotal = "classic-total" // their observations in the bin
+	colBucket       = "bucket/"       // with a bucket's end: those up to it
+	colFraction     = "fraction/"     // with a bound: the part of native observations up to it
 	colAppeared     = "appeared"      // targets with a sample in the bin and none in the bin before
 	colReturned     = "returned"      // those of them that were heard earlier
 	colKnown        = "known"         // targets that were heard before the bin
+	colTwice        = "twice"         // series that only the labels of a scrape tell from another of the same pod
 )
 
 // targetLabels tell scrape targets apart. A metric without them, such as a recording rule's, is one
@@ -82,6 +85,7 @@ func (g grain) ratio(a signal.Ask) question {
 			{colTotal, "sum(" + g.single("max", g.counted(total, named)) + ")"},
 			{colPart, "sum(" + g.single("max", g.counted(part, named)) + ")"},
 			{colAppeared, "count(" + g.appeared(now, before) + ")"},
+			{colTwice, g.twice(a.Metric, a.Match)},
 		},
 		history: g.history(now, before),
 	}
@@ -99,16 +103,24 @@ func (g grain) quantile(a signal.Ask) question {
 	native := "sum(" + g.single("avg", g.countedNative(selector(a.Metric, a.Match))) + ")"
 	classic := "sum by (le) (" + g.single("max", g.countedClassic(selector(a.Metric+"_bucket", a.Match))) + ")"
 	now, before := g.observed(a, g.now), g.observed(a, g.before)
-	return question{
+	q := question{
 		columns: []column{
 			{colNative, fmt.Sprintf("histogram_quantile(%s, %s)", a.Q, native)},
 			{colNativeTotal, "histogram_count(" + native + ")"},
 			{colClassic, fmt.Sprintf("histogram_quantile(%s, %s)", a.Q, classic)},
 			{colClassicTotal, "max(" + classic + ")"}, // the last bucket holds all observations
 			{colAppeared, "count(" + g.appeared(now, before) + ")"},
+			{colTwice, g.twice(a.Metric+"_bucket", a.Match, `le="+Inf"`)},
 		},
 		history: g.history(now, before),
 	}
+	for _, bound := range a.Over {
+		q.columns = append(q.columns, column{colFraction + bound.String(), fmt.Sprintf("histogram_fraction(-Inf, %s, %s)", bound, native)})
+	}
+	if len(a.Over) > 0 {
+		q.columns = append(q.columns, column{colBucket, classic})
+	}
+	return q
 }
 
 // observed gives one series per histogram of either kind. histogram_count keeps out a summary,
@@ -116,6 +128,19 @@ func (g grain) quantile(a signal.Ask) question {
 func (g grain) observed(a signal.Ask, samples func(string) string) string {
 	return fmt.Sprintf("histogram_count(%s) or %s",
 		samples(selector(a.Metric, a.Match)), samples(selector(a.Metric+"_bucket", a.Match, `le="+Inf"`)))
+}
+
+// scraped are the labels that a scrape adds, by which two monitors on one pod differ.
+var scraped = []string{"job", "instance", "endpoint", "service"}
+
+// twice counts what several scrapes of one pod brought: the same series under another job. Twins of a pair of
+// servers are none.
+func (g grain) twice(metric string, matches ...string) string {
+	now := g.now(selector(metric, append(matches, `pod!=""`)...))
+	if metric == "" {
+		now = keepName(now)
+	}
+	return fmt.Sprintf("count(count without (%s) (%s) > 1)", strings.Join(scraped, ", "), g.single("max", now))
 }
 
 // now and before are the last samples in the bin and in the bin before it.

@@ -89,7 +89,7 @@ func testLive(t *testing.T, s server, live *target) {
 	r := measure.Range{From: start - 5, To: serverTime(t, c), Bin: second}
 	readings := c.Read(t.Context(), []signal.Ask{
 		{Kind: signal.Ratio, Metric: "live_total", Match: `job="live"`, Part: `code="500"`},
-		{Kind: signal.Quantile, Metric: "live_native", Q: 0.95},
+		{Kind: signal.Quantile, Metric: "live_native", Q: 0.95, Over: []signal.Number{fast + slow/2}},
 		{Kind: signal.Quantile, Metric: "live_classic", Q: 0.95},
 		{Kind: signal.Query, PromQL: fmt.Sprintf("sum(max_over_time(live_total[1m] @ %d))", hole)},
 	}, r)
@@ -104,6 +104,11 @@ func testLive(t *testing.T, s server, live *target) {
 	} {
 		t.Run([]string{"ratio", "native", "classic"}[i], func(t *testing.T) {
 			checkLive(t, readings[i], hole, before, exact.value, exact.tolerance)
+			for _, b := range readings[i].Bins {
+				if slow := b.Total / 10; len(b.Over) > 0 && (b.Over[0].Least != slow || b.Over[0].Most != slow) || i == 1 && b.Cause == signal.Known && len(b.Over) == 0 {
+					t.Errorf("above a bound %+v, want exactly %s of %s", b.Over, slow, b.Total)
+				}
+			}
 		})
 	}
 }

@@ -87,6 +87,27 @@ func testQuantiles(t *testing.T, s server, cases []quantileCase) {
 			}
 		})
 	}
+	t.Run("above a bound", func(t *testing.T) {
+		over := func(bound, least, most signal.Number) signal.Over {
+			return signal.Over{Bound: bound, Least: least, Most: most}
+		}
+		ask := signal.Ask{Kind: signal.Quantile, Metric: metricOf("quantile", 0), Match: `job="shop"`, Q: 0.9, Over: []signal.Number{0.05, 0.2, 0.3, 2}}
+		r := measure.Range{From: t0.Add(minute), To: t0.Add(3 * minute), Bin: minute}
+		got := c.Read(t.Context(), []signal.Ask{ask}, r)[0]
+		want := at(0.35, 40) // 24 up to 0.1, 32 up to 0.2, all up to 0.5
+		want.Over = []signal.Over{over(0.05, 16, 40), over(0.2, 8, 8), over(0.3, 0, 8), over(2, 0, 0)}
+		compare(t, got, r, []signal.Bin{want, want})
+		const detail = "no bucket ends at 0.05; the nearest is 0.1; no bucket ends at 0.3; the nearest are 0.2 and 0.5; no bucket ends at 2; the nearest is 0.5, and nothing above it can be seen"
+		if got.Detail != detail || len(got.Queries) != 2 {
+			t.Errorf("%q, want %q; queries %q", got.Detail, detail, got.Queries)
+		}
+		beyond := ask
+		beyond.Metric = metricOf("quantile", 5) // all beyond the last bound
+		got = c.Read(t.Context(), []signal.Ask{beyond}, measure.Range{From: t0.Add(minute), To: t0.Add(2 * minute), Bin: minute})[0]
+		if o := got.Bins[0].Over; o[3] != over(2, 0, 20) || o[2] != over(0.3, 20, 20) {
+			t.Errorf("what lies in the last bucket may be anything: %+v", o)
+		}
+	})
 	t.Run("a summary is no histogram", func(t *testing.T) {
 		r := measure.Range{From: t0.Add(minute), To: t0.Add(3 * minute), Bin: minute}
 		got := c.Read(t.Context(), []signal.Ask{{Kind: signal.Quantile, Metric: "summary_seconds", Q: 0.5}}, r)[0]

@@ -2,6 +2,8 @@ package measure
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -46,9 +48,16 @@ func (c *Client) read(ctx context.Context, a signal.Ask, r Range) signal.Reading
 	if a.Kind == signal.Query {
 		return numbers(reading, answer, r)
 	}
-	reading = c.count(ctx, reading, q, newTable(answer), r)
-	if a.Kind == signal.Rate {
+	t := newTable(answer)
+	reading = c.count(ctx, reading, q, t, r)
+	if reading.Cause == signal.Empty {
+		reading = c.mismatch(ctx, reading, a, r.To)
+	}
+	switch a.Kind {
+	case signal.Rate:
 		perSecond(reading.Bins, r.Bin)
+	case signal.Quantile:
+		above(&reading, a.Over, t)
 	}
 	return reading
 }
@@ -69,6 +78,23 @@ func (c *Client) count(ctx context.Context, reading signal.Reading, q question, 
 		return unknown(reading, signal.Empty, "no series matches, now or in the hour before")
 	}
 	reading.Bins = events(t, past, r)
+	return reading
+}
+
+// mismatch tells a metric that has series, but none with the labels that were asked for, from one that is
+// not there.
+func (c *Client) mismatch(ctx context.Context, reading signal.Reading, a signal.Ask, at signal.Instant) signal.Reading {
+	metric := a.Metric
+	if a.Kind == signal.Quantile {
+		metric += "_count"
+	}
+	if a.Metric == "" || strings.Trim(a.Match, ", ") == "" {
+		return reading
+	}
+	answer, err := c.instant(ctx, fmt.Sprintf("count(%s)", selector(metric)), at.Time())
+	if v, ok := answer.(model.Vector); err == nil && ok && len(v) == 1 {
+		return unknown(reading, signal.Mismatch, fmt.Sprintf("%s has %.0f series, but none with %s, now or in the hour before", metric, float64(v[0].Value), a.Match))
+	}
 	return reading
 }
 

@@ -22,8 +22,7 @@ func phases() []release.Phase {
 }
 
 func causes() []string {
-	return words(signal.Empty, signal.NaN, signal.ManySeries, signal.QueryError, signal.Timeout, signal.Gap, signal.Away,
-		signal.Lag, signal.Idle, signal.Few, signal.Young)
+	return words(signal.Causes()...)
 }
 
 func deliveries() []string { return []string{"delivered", "retried", "expired"} }

@@ -16,6 +16,7 @@ type Defaults struct {
 	Mode     release.Mode      `json:"mode"`
 	Schedule v1alpha1.Schedule `json:"schedule"`
 	Timing   v1alpha1.Timing   `json:"timing"`
+	Baseline v1alpha1.Baseline `json:"baseline"`
 	// Prometheus is one of Servers; empty: the first of them.
 	Prometheus string `json:"prometheus"`
 	// Notify names some of Notifiers; nil: all of them.
@@ -47,6 +48,7 @@ func Default() Defaults {
 		Timing: v1alpha1.Timing{
 			Settle: "30s", UnavailableFor: "30s", WatchStableFor: "5m", EpisodeClear: "30m", ReassertWithin: "2m",
 		},
+		Baseline: v1alpha1.Baseline{Window: "1h"},
 		Rollback: v1alpha1.Rollback{
 			AutomaticFor: "24h", ProofWithin: "5m", OnCanary: ptr.To(false), KeepCandidateFor: "1h", KeepStableFor: "24h",
 		},
@@ -89,6 +91,8 @@ func InForce(spec v1alpha1.WatchPolicySpec, d Defaults) v1alpha1.WatchPolicySpec
 	out.Mode = cmp.Or(out.Mode, d.Mode)
 	out.Schedule = ptr.To(scheduleInForce(ptr.Deref(out.Schedule, v1alpha1.Schedule{}), d.Schedule))
 	out.Timing = ptr.To(timingInForce(ptr.Deref(out.Timing, v1alpha1.Timing{}), d.Timing))
+	base := ptr.Deref(out.Baseline, d.Baseline)
+	out.Baseline = &v1alpha1.Baseline{Window: cmp.Or(base.Window, d.Baseline.Window)}
 	out.Rollback = ptr.To(rollbackInForce(ptr.Deref(out.Rollback, v1alpha1.Rollback{}), d.Rollback))
 	if out.HistoryLimit == nil {
 		out.HistoryLimit = ptr.To(d.HistoryLimit)

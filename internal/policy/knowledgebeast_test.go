@@ -42,6 +42,7 @@ func TestExampleIsTheChecklistsMatrix(t *testing.T) {
 	above := func(n signal.Number, lasts signal.Duration) judge.Cell {
 		return judge.Cell{Bound: judge.Bound{Above: &n}, For: lasts}
 	}
+	third := signal.Number(0.3)
 	const atLeast = 3 * minute // where the checklist names no time: the least that a bound lasts
 	want := map[place]judge.Cell{
 		// Rollback Immediately If: Error rate > 5% for 5 minutes
@@ -54,6 +55,8 @@ func TestExampleIsTheChecklistsMatrix(t *testing.T) {
 		{"error-rate", judge.Consider, false}: above(0.01, 10*minute),
 		// Consider Rollback If: P99 latency 200-1000ms for 10 minutes
 		{"p99-latency", judge.Consider, false}: above(0.2, 10*minute),
+		// Consider Rollback If: Cache hit ratio drops > 30%
+		{"cache-hit-ratio", judge.Consider, false}: {Bound: judge.Bound{FallsBy: &third}, For: 10 * minute},
 		// Monitor and Investigate If: Error rate 0.1-1% (below SLO but elevated)
 		{"error-rate", judge.Investigate, false}: above(0.001, atLeast),
 		// Monitor and Investigate If: P99 latency 100-200ms (slightly above SLO)
@@ -112,9 +115,9 @@ func TestExampleAsksForTheServicesMetrics(t *testing.T) {
 	plan := shippedPlan(t)
 	want := []signal.Ask{
 		{Signal: "error-rate", Kind: signal.Ratio, Metric: "http_requests_total", Match: `deployment="green"`, Part: `status=~"5.."`},
-		{Signal: "p99-latency", Kind: signal.Quantile, Metric: "kb_query_duration_seconds", Match: `deployment="green"`, Q: 0.99},
-		{Signal: "throughput", Kind: signal.Rate, Metric: "http_requests_total", Match: `deployment="green"`},
+		{Signal: "p99-latency", Kind: signal.Quantile, Metric: "kb_query_duration_seconds", Match: `deployment="green"`, Q: 0.99, Over: []signal.Number{0.1, 0.12, 0.2, 1}},
 		{Signal: "cache-hit-ratio", Kind: signal.Ratio, Match: `__name__=~"kb_cache_hits_total|kb_cache_misses_total",deployment="green"`, Part: `__name__=~"kb_cache_hits_total"`},
+		{Signal: "throughput", Kind: signal.Rate, Metric: "http_requests_total", Match: `deployment="green"`},
 		{Signal: "queue-depth", Kind: signal.Query, PromQL: `max(kb_queue_depth{deployment="green"})`},
 	}
 	if diff := cmp.Diff(want, plan.Asks("green", "v2.0.0")); diff != "" {

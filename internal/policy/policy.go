@@ -40,6 +40,7 @@ func Parse(p *v1alpha1.WatchPolicy, d Defaults) (*release.Plan, []error) {
 		Slots:          r.slots(p.Namespace, spec.Slots),
 		Schedule:       r.windows(spec.Schedule.Windows),
 		GuardEvery:     r.duration("spec.schedule.guardEvery", spec.Schedule.GuardEvery, time.Second),
+		Baseline:       r.grid("spec.baseline.window", spec.Baseline.Window),
 		Prometheus:     r.known("spec.prometheus", spec.Prometheus, d.Servers, "Prometheus"),
 		Notify:         r.notify(spec.Notify, d.Notifiers),
 		HistoryLimit:   ptr.Deref(spec.HistoryLimit, 0),

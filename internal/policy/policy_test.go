@@ -67,18 +67,18 @@ func TestWhatIsLeftOutIsTheDaemons(t *testing.T) {
 		},
 		Requests:   &release.Question{Signal: policy.RequestsSignal, Kind: signal.Ratio, Metric: "istio_requests_total", Match: match},
 		Schedule:   schedule.Default(),
-		GuardEvery: 15 * second,
+		GuardEvery: 15 * second, Baseline: hour,
 		Matrix: judge.Matrix{
 			Bin: minute, UnavailableFor: 30 * second, Requests: "error-rate",
 			Rows: []judge.Row{
 				{Signal: "error-rate", Kind: signal.Ratio, Unit: "%", Required: true, Cells: cells(0.005, 0.05, 0.01, 0.001)},
-				{Signal: "p99-latency", Kind: signal.Quantile, Cells: cells(120, 1000, 200, 100)},
+				{Signal: "p99-latency", Kind: signal.Quantile, Q: 0.99, Cells: cells(120, 1000, 200, 100)},
 				{Signal: "availability", Kind: signal.Kubernetes, Required: true, Cells: []judge.Cell{{Tier: judge.Rollback, Bound: judge.Bound{Unavailable: true}}}},
 			},
 		},
 		Questions: []release.Question{
 			{Signal: "error-rate", Kind: signal.Ratio, Metric: "istio_requests_total", Match: match, Part: `response_code=~"5.."`},
-			{Signal: "p99-latency", Kind: signal.Quantile, Metric: "istio_request_duration_milliseconds", Match: match, Q: 0.99},
+			{Signal: "p99-latency", Kind: signal.Quantile, Metric: "istio_request_duration_milliseconds", Match: match, Q: 0.99, Over: []signal.Number{100, 120, 200, 1000}},
 			{Signal: "availability", Kind: signal.Kubernetes},
 		},
 		Prometheus: "main", Notify: []string{"oncall", "deployments"}, HistoryLimit: 50,
@@ -116,7 +116,7 @@ func TestWhatIsWrittenWins(t *testing.T) {
   signals:
   - {name: hits, ratio: {metric: c_total, part: 'hit="yes"'}, consider: {below: 70%}, required: false}
   - {name: slow, quantile: {metric: h, q: "0.5"}, unit: seconds, canary: {above: 120ms, for: 1s}, rollback: {above: 1m30s, for: 9s}}
-  - {name: queue, query: 'max(q{s="${slot}"})', investigate: {above: '1.5e3', for: 4m}}
+  - {name: queue, query: 'max(q{s="${slot}"})', investigate: {above: '1.5e3', for: 3m}}
   - {name: throughput, rate: {metric: c_total, match: 's="${slot}"'}, consider: {below: "0.5"}}
   - {name: up, kubernetes: Available}
 `)
@@ -139,11 +139,11 @@ func TestWhatIsWrittenWins(t *testing.T) {
 	}
 	wantRows := []judge.Row{
 		{Signal: "hits", Kind: signal.Ratio, Unit: "%", Cells: []judge.Cell{{Tier: judge.Consider, Bound: judge.Bound{Below: number(0.7)}, For: 6 * second}}},
-		{Signal: "slow", Kind: signal.Quantile, Unit: "seconds", Cells: []judge.Cell{
+		{Signal: "slow", Kind: signal.Quantile, Q: 0.5, Unit: "seconds", Cells: []judge.Cell{
 			{Tier: judge.Rollback, Bound: judge.Bound{Above: number(0.12)}, For: 6 * second, Canary: true},
 			{Tier: judge.Rollback, Bound: judge.Bound{Above: number(90)}, For: 9 * second},
 		}},
-		{Signal: "queue", Kind: signal.Query, Cells: []judge.Cell{{Tier: judge.Investigate, Bound: judge.Bound{Above: number(1500)}, For: 4 * minute}}},
+		{Signal: "queue", Kind: signal.Query, Cells: []judge.Cell{{Tier: judge.Investigate, Bound: judge.Bound{Above: number(1500)}, For: 3 * minute}}},
 		{Signal: "throughput", Kind: signal.Rate, Unit: "/s", Cells: []judge.Cell{{Tier: judge.Consider, Bound: judge.Bound{Below: number(0.5)}, For: 6 * second}}},
 		{Signal: "up", Kind: signal.Kubernetes, Required: true},
 	}
@@ -263,14 +263,14 @@ func TestRefuses(t *testing.T) {
 		"too much of a number":     {one("name: a, query: up, consider: {below: 9" + strings.Repeat("0", 400) + "}"), []string{"is no number that can be held"}},
 		"unit for a ratio":         {one(ratio + ", unit: seconds"), []string{"spec.signals[0].unit: is for quantile and query; leave it out"}},
 		"unknown unit":             {one("name: a, query: up, unit: bytes"), []string{`spec.signals[0].unit: "bytes" is no unit; write seconds`}},
-		"no bound":                 {one(ratio + ", investigate: {for: 5m}"), []string{"spec.signals[0].investigate: needs exactly one bound; write one of above, below or unavailable: true"}},
+		"no bound":                 {one(ratio + ", investigate: {for: 5m}"), []string{"spec.signals[0].investigate: needs exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy or unavailable: true"}},
 		"two bounds":               {one(ratio + ", investigate: {above: 1%, below: 2%}"), []string{"spec.signals[0].investigate: needs exactly one bound"}},
 		"unavailable ratio":        {one(ratio + ", rollback: {unavailable: true}"), []string{"spec.signals[0].rollback.unavailable: is for a kubernetes signal; write above or below"}},
 		"kubernetes above":         {one("name: a, kubernetes: Available, rollback: {above: '1'}"), []string{"spec.signals[0].rollback: a kubernetes signal has no value to compare; write unavailable: true"}},
 		"for with unavailable":     {one("name: a, kubernetes: Available, rollback: {unavailable: true, for: 5m}"), []string{"spec.signals[0].rollback.for: does not apply to unavailable; write timing.unavailableFor"}},
 		"for":                      {one(ratio + ", rollback: {above: 5%, for: often}"), []string{`spec.signals[0].rollback.for: "often" is no duration`}},
-		"for over many bins":       {one(ratio + ", rollback: {above: 5%, for: 3h}"), []string{"spec.signals[0].rollback.for: 3h is more than 120 bins of 1m; write at most 2h, or a greater schedule.bin"}},
-		"for just over many bins":  {one(ratio + ", rollback: {above: 5%, for: 2h1s}"), []string{"2h1s is more than 120 bins"}},
+		"for over many bins":       {one(ratio + ", rollback: {above: 5%, for: 3h}"), []string{"spec.signals[0].rollback.for: 3h is more than 119 bins of 1m; write at most 1h59m0s, or a greater schedule.bin"}},
+		"for just over many bins":  {one(ratio + ", rollback: {above: 5%, for: 2h1s}"), []string{"2h1s is more than 119 bins"}},
 		"nothing counts requests":  {one("name: a, query: up") + "\n  mode: Enforce", []string{"spec.traffic.requests: nothing counts requests, so a rollback could not be proven"}},
 	} {
 		t.Run(name, func(t *testing.T) {

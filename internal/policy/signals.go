@@ -16,8 +16,8 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
-// mostBins is how many bins a bound may last: as many as its evidence may hold.
-const mostBins = 120
+// mostBins is how many bins a bound may last: its evidence holds one more.
+const mostBins = judge.MostBins - 1
 
 // signalTerms is what the reading of a signal depends on besides the signal.
 type signalTerms struct {
@@ -29,7 +29,7 @@ type signalTerms struct {
 
 func (r *reader) signal(path string, s v1alpha1.Signal, terms signalTerms) (judge.Row, release.Question) {
 	q := r.question(path, s)
-	row := judge.Row{Signal: r.name(path+".name", s.Name, "error-rate"), Kind: q.Kind, Unit: r.unit(path, s)}
+	row := judge.Row{Signal: r.name(path+".name", s.Name, "error-rate"), Kind: q.Kind, Q: q.Q, Unit: r.unit(path, s)}
 	row.Required = ptr.Deref(s.Required, terms.firstRatio && q.Kind == signal.Ratio || q.Kind == signal.Kubernetes)
 	q.Signal = row.Signal
 	if q.Kind == "" {
@@ -40,7 +40,23 @@ func (r *reader) signal(path string, s v1alpha1.Signal, terms signalTerms) (judg
 			row.Cells = append(row.Cells, r.cell(path+"."+column.name, row, column, terms.bin))
 		}
 	}
+	q.Over = bounds(row)
 	return row, q
+}
+
+// bounds gives the values at which a quantile's events are counted: a quantile is above a bound where
+// more events than its share are.
+func bounds(row judge.Row) []signal.Number {
+	var all []signal.Number
+	for _, c := range row.Cells {
+		for _, b := range []*signal.Number{c.Bound.Above, c.Bound.Below} {
+			if row.Kind == signal.Quantile && b != nil {
+				all = append(all, *b)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // column is a column of the matrix: the cell's name in a policy, and what it means.
@@ -187,8 +203,8 @@ func (r *reader) cell(path string, row judge.Row, c column, bin signal.Duration)
 func (r *reader) bound(path string, row judge.Row, c v1alpha1.Cell) judge.Bound {
 	kubernetes := row.Kind == signal.Kubernetes
 	switch {
-	case number(c.Above != "", c.Below != "", c.Unavailable) != 1:
-		r.fail(path, "needs exactly one bound; write one of above, below or unavailable: true")
+	case number(c.Above != "", c.Below != "", c.FallsBelowBaselineBy != "", c.RisesAboveBaselineBy != "", c.Unavailable) != 1:
+		r.fail(path, "needs exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy or unavailable: true")
 	case kubernetes && !c.Unavailable:
 		r.fail(path, "a kubernetes signal has no value to compare; write unavailable: true")
 	case c.Unavailable && !kubernetes:
@@ -197,6 +213,10 @@ func (r *reader) bound(path string, row judge.Row, c v1alpha1.Cell) judge.Bound 
 		return judge.Bound{Above: r.amount(path+".above", row, c.Above)}
 	case c.Below != "":
 		return judge.Bound{Below: r.amount(path+".below", row, c.Below)}
+	case c.FallsBelowBaselineBy != "":
+		return judge.Bound{FallsBy: r.part(path+".fallsBelowBaselineBy", c.FallsBelowBaselineBy)}
+	case c.RisesAboveBaselineBy != "":
+		return judge.Bound{RisesBy: r.part(path+".risesAboveBaselineBy", c.RisesAboveBaselineBy)}
 	}
 	return judge.Bound{Unavailable: c.Unavailable}
 }
@@ -235,6 +255,17 @@ func (r *reader) amount(path string, row judge.Row, text string) *signal.Number 
 	n, err := amount(row, text)
 	if err != nil {
 		r.fail(path, "%v", err)
+	}
+	return &n
+}
+
+var ofBaseline = regexp.MustCompile(`^[0-9]{1,4}(\.[0-9]{1,3})?%$`)
+
+// part reads a part of the baseline.
+func (r *reader) part(path, text string) *signal.Number {
+	n, err := float(strings.TrimSuffix(text, "%") + "e-2")
+	if err != nil || !ofBaseline.MatchString(text) || n <= 0 {
+		r.fail(path, "%q is no part of the baseline; write a percentage above 0%%, such as 30%%", text)
 	}
 	return &n
 }

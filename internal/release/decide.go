@@ -33,6 +33,11 @@ func decide(t *turn) {
 	if t.o.Guard == nil || t.o.Plan == nil {
 		return
 	}
+	if why := t.o.Guard.HeldBack(); why != "" {
+		t.set(ConditionFleetWithheld, false, "Clear", "")
+		t.withhold(withheldBothSides, "it is not the release: "+why)
+		return
+	}
 	if t.o.Guard.Tier != judge.Rollback {
 		if t.s.Verdict.Tier != judge.Rollback {
 			t.withhold("", "")

@@ -82,8 +82,13 @@ func dropQueries(v *judge.Verdict) {
 
 func onlyDecisive(v *judge.Verdict) {
 	for i := range v.Evidence {
-		if e := &v.Evidence[i]; e.Signal != v.Signal && len(e.Bins) > 0 {
-			e.Bins, v.Thinned = nil, true
+		e := &v.Evidence[i]
+		if e.Signal == v.Signal {
+			continue
+		}
+		v.Thinned = v.Thinned || len(e.Bins) > 0 || e.Attribution != nil
+		if e.Bins = nil; e.Attribution != nil {
+			e.Attribution.Bins = nil
 		}
 	}
 }

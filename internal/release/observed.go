@@ -161,8 +161,10 @@ type Observed struct {
 	Traffic *Traffic
 	// Before is the candidate's requests per second before its first traffic, if it was due.
 	Before *signal.Number
-	Fleet  Fleet
-	Newer  []Newer
+	// Baseline is what stable measured before that, if it was due.
+	Baseline []judge.Baseline
+	Fleet    Fleet
+	Newer    []Newer
 	// Sinks are where to tell.
 	Sinks []Sink
 	// BlindFor is how long a required signal is unknown before a person is paged.

@@ -91,6 +91,8 @@ type Needs struct {
 	Stable bool
 	// Before asks for the candidate's requests before its first traffic.
 	Before bool
+	// Baseline asks for what stable measured before that.
+	Baseline bool
 	// Traffic asks for the requests of both slots since the weights were set.
 	Traffic bool
 	// Check asks for the verdict of the check that is due.
@@ -119,6 +121,7 @@ func Need(s State, plan *Plan, now signal.Instant, tick int64) Needs {
 	n.Guard = this > tick
 	n.Consider = n.Guard && (tick < 0 || this/considerEvery > tick/considerEvery)
 	n.Before = s.Before == nil && plan.Requests != nil
+	n.Baseline = s.Baseline == nil && plan.Baseline > 0
 	n.Check = s.Phase == Watching && !s.NextCheck.IsZero() && now >= s.NextCheck.Add(plan.Limits.Settle)
 	return n
 }

@@ -88,6 +88,8 @@ type Plan struct {
 	Matrix     judge.Matrix      `json:"matrix"`
 	// +kubebuilder:validation:MaxItems=32
 	Questions []Question `json:"questions"`
+	// Baseline is how long before the candidate's first traffic stable is measured, to compare with.
+	Baseline signal.Duration `json:"baseline,omitempty"`
 	// +kubebuilder:validation:MaxLength=63
 	Prometheus string `json:"prometheus"`
 	// Notify names the sinks.

@@ -39,8 +39,8 @@ func thePlan() *release.Plan {
 		Schedule: schedule.Default(), GuardEvery: dur(15 * time.Second), Notify: []string{"oncall", "deployments"},
 		Matrix: judge.Matrix{Bin: dur(time.Minute), UnavailableFor: dur(30 * time.Second), Requests: "error-rate", Rows: []judge.Row{
 			{Signal: "error-rate", Kind: signal.Ratio, Required: true, Cells: []judge.Cell{
-				{Tier: judge.Rollback, Bound: above(0.05), For: dur(5 * time.Minute)},
-				{Tier: judge.Consider, Bound: above(0.01), For: dur(10 * time.Minute)},
+				{Tier: judge.Rollback, Bound: above(0.05), For: dur(4 * time.Minute)},
+				{Tier: judge.Consider, Bound: above(0.01), For: dur(9 * time.Minute)},
 				{Tier: judge.Investigate, Bound: above(0.001)},
 			}},
 			{Signal: "availability", Kind: signal.Kubernetes, Required: true, Cells: []judge.Cell{{Tier: judge.Rollback, Bound: judge.Bound{Unavailable: true}}}},
@@ -253,7 +253,7 @@ func (s *sim) judge(plan *release.Plan, slot string, consider bool) judge.Verdic
 }
 
 func (s *sim) check(c schedule.Check) judge.Verdict {
-	n := int(c.At.Sub(c.From)/dur(time.Minute)) + 9
+	n := int(c.At.Sub(c.From)/dur(time.Minute)) + 10
 	return judge.Judge(s.plan.Matrix, judge.Input{At: c.At, Stretch: judge.Whole, Since: c.From, Readings: s.readings(green, c.At, min(n, 60)), Generation: s.plan.Generation})
 }
 

@@ -266,6 +266,9 @@ type State struct {
 	NextCheck signal.Instant `json:"nextCheck,omitempty"`
 	// Before is the candidate's requests per second before its first traffic; unset until measured.
 	Before *signal.Number `json:"before,omitempty"`
+	// Baseline is what stable measured before the first traffic, by signal; unset until measured.
+	// +kubebuilder:validation:MaxItems=32
+	Baseline []judge.Baseline `json:"baseline,omitempty"`
 
 	Verdict Standing `json:"verdict,omitzero"`
 	// Lines are the checks, the oldest first.

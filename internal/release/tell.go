@@ -216,8 +216,9 @@ func stableBadRaised(t *turn) (string, bool) {
 	return l.StableBad, true
 }
 
+// considerRaised leaves a rollback that is withheld, since it is not the release, to the page of its own.
 func considerRaised(t *turn) (string, bool) {
-	return t.s.Verdict.Reason, t.watched() && t.s.Verdict.Tier == judge.Consider
+	return t.s.Verdict.Reason, t.watched() && t.s.Verdict.Tier == judge.Consider && !t.s.Is(ConditionWithheld)
 }
 
 // blindRaised leaves a Prometheus that is away to the incident of its own. What was unknown since it was

@@ -12,8 +12,8 @@ import (
 
 const forever = 10_000 * time.Hour
 
-// bad is a cutover at 1m whose candidate fails 20 % of its requests from 20m on: five bad minutes are
-// full at 24m30s, since the bin of 30 bad seconds is above 5 % already.
+// bad is a cutover at 1m whose candidate fails 20 % of its requests from 20m on: it has lasted the four
+// minutes that the bound asks for at 24m30s, when the first of five bins is above 5 % with its 30 bad seconds.
 func bad(t *testing.T) *sim {
 	t.Helper()
 	return newSim(t).at(time.Minute, cutover).errors(green, 20*time.Minute, forever, 0.2)
@@ -49,7 +49,7 @@ func TestAShortBurstMovesNothing(t *testing.T) {
 	s.never("RollingBack")
 }
 
-func TestFourMinutesAfterTheFirstTrafficAreNotFive(t *testing.T) {
+func TestWhatBeganBeforeTheFirstTrafficWasSeenIsNotCounted(t *testing.T) {
 	s := newSim(t).at(time.Minute, cutover).errors(green, 0, 5*time.Minute, 0.5).until(5*time.Minute + 10*time.Second)
 	s.never("RollingBack")
 	s = newSim(t).at(time.Minute, cutover).errors(green, 0, forever, 0.5).until(6 * time.Minute)
@@ -384,7 +384,7 @@ func TestBadStableIsPagedAndTheCandidateStays(t *testing.T) {
 		t.Fatalf("the step is %s, want WatchStable as long as stable is bad", step(s))
 	}
 	s.until(3 * time.Hour)
-	s.happened("50m45s RolledBack ScaleDown", "1h24m40s ScaleAway Performed", "1h24m40s ClosePage StableBad")
+	s.happened("51m0s RolledBack ScaleDown", "1h24m40s ScaleAway Performed", "1h24m40s ClosePage StableBad")
 }
 
 func TestAHoldKeepsTheCandidateUp(t *testing.T) {

@@ -11,11 +11,15 @@ const (
 	mostTransitions = 4
 )
 
-// takeBefore keeps the candidate's requests before its first traffic: what proof is held against.
+// takeBefore keeps what was so before the first traffic: the candidate's requests, which proof is held
+// against, and what stable measured.
 func takeBefore(t *turn) {
 	if t.o.Before != nil && t.s.Before == nil {
 		n := *t.o.Before
 		t.s.Before = &n
+	}
+	if t.s.Baseline == nil {
+		t.s.Baseline = t.o.Baseline
 	}
 }
 
@@ -26,7 +30,7 @@ func takeGuard(t *turn) {
 	if v == nil || !t.watched() {
 		return
 	}
-	if v.Tier != judge.Rollback && !t.o.GuardConsider {
+	if v.Tier != judge.Rollback && v.HeldBack() == "" && !t.o.GuardConsider {
 		return
 	}
 	tier, signal, reason := v.Tier, v.Signal, v.Reason
@@ -133,7 +137,13 @@ func (t *turn) trouble() bool {
 }
 
 // pagesBlind tells whether not knowing for this cause is a fault that somebody can mend.
-func pagesBlind(c signal.Cause) bool { return c != signal.Idle && c != signal.Few && c != signal.Young }
+func pagesBlind(c signal.Cause) bool {
+	switch c {
+	case signal.Idle, signal.Few, signal.Young, signal.Warming, signal.NoBaseline:
+		return false
+	}
+	return true
+}
 
 // limits are the frozen ones while a ladder is open.
 func (t *turn) limits() Limits {

@@ -304,6 +304,11 @@ func (in *Observed) DeepCopyInto(out *Observed) {
 		*out = new(signal.Number)
 		**out = **in
 	}
+	if in.Baseline != nil {
+		in, out := &in.Baseline, &out.Baseline
+		*out = make([]judge.Baseline, len(*in))
+		copy(*out, *in)
+	}
 	in.Fleet.DeepCopyInto(&out.Fleet)
 	if in.Newer != nil {
 		in, out := &in.Newer, &out.Newer
@@ -423,7 +428,7 @@ func (in *Plan) DeepCopyInto(out *Plan) {
 	if in.Requests != nil {
 		in, out := &in.Requests, &out.Requests
 		*out = new(Question)
-		**out = **in
+		(*in).DeepCopyInto(*out)
 	}
 	if in.Schedule != nil {
 		in, out := &in.Schedule, &out.Schedule
@@ -434,7 +439,9 @@ func (in *Plan) DeepCopyInto(out *Plan) {
 	if in.Questions != nil {
 		in, out := &in.Questions, &out.Questions
 		*out = make([]Question, len(*in))
-		copy(*out, *in)
+		for i := range *in {
+			(*in)[i].DeepCopyInto(&(*out)[i])
+		}
 	}
 	if in.Notify != nil {
 		in, out := &in.Notify, &out.Notify
@@ -601,6 +608,11 @@ func (in *State) DeepCopyInto(out *State) {
 		in, out := &in.Before, &out.Before
 		*out = new(signal.Number)
 		**out = **in
+	}
+	if in.Baseline != nil {
+		in, out := &in.Baseline, &out.Baseline
+		*out = make([]judge.Baseline, len(*in))
+		copy(*out, *in)
 	}
 	out.Verdict = in.Verdict
 	if in.Lines != nil {

@@ -7,6 +7,8 @@
 // +kubebuilder:object:generate=true
 package signal
 
+import "slices"
+
 // Kind says how a signal is measured.
 //
 // +kubebuilder:validation:Enum=Ratio;Quantile;Rate;Query;Kubernetes
@@ -39,8 +41,46 @@ const (
 	Lag        Cause = "Lag"            // the newest samples are older than settle allows
 	Idle       Cause = "Idle"           // samples, but no events: a share of nothing
 	Few        Cause = "TooFew"         // too few events to say yes or no
+	Coarse     Cause = "CoarseBuckets"  // no bucket of the histogram ends near the bound
+	Warming    Cause = "WarmingUp"      // beyond the bound, but falling since the first traffic
+	NoBaseline Cause = "NoBaseline"     // what it is compared with was not measured
+	Mismatch   Cause = "LabelsMismatch" // the metric is there, but nothing has the labels that are asked for
+	Duplicates Cause = "Duplicates"     // one pod is scraped twice, and its events are counted twice
 	Young      Cause = "Young"          // not enough bins since the first traffic yet
 )
+
+// words say to an engineer what stands behind each cause, and what to look at.
+var words = map[Cause]string{
+	Empty:      "no series matches, now or lately: is the metric still exported, and scraped?",
+	NaN:        "the answer is not a number: is something divided by nothing?",
+	ManySeries: "several series came where one number is wanted: aggregate them",
+	QueryError: "Prometheus refused the query",
+	Timeout:    "no answer in time",
+	Gap:        "no sample where there should be one: are the targets up, and scraped?",
+	Away:       "the server can't be reached",
+	Lag:        "the newest samples are older than timing.settle allows: remote write, or a recording rule, lags",
+	Idle:       "it is up, but gets no requests",
+	Few:        "too few requests to tell",
+	Coarse:     "no bucket of the histogram ends near the bound",
+	Warming:    "beyond the bound, but falling since the first traffic: it is warming up",
+	NoBaseline: "what it is compared with was not measured",
+	Mismatch:   "the metric has series, but none with these labels: was a label renamed, or is the slot not scraped?",
+	Duplicates: "a pod is scraped twice, so its events count twice: is there a second monitor?",
+	Young:      "not enough has been seen since the first traffic yet",
+}
+
+// Words says in a sentence what stands behind a cause.
+func (c Cause) Words() string { return words[c] }
+
+// Causes lists all causes.
+func Causes() []Cause {
+	var all []Cause
+	for c := range words {
+		all = append(all, c)
+	}
+	slices.Sort(all)
+	return all
+}
 
 // Ask is one question for one slot, with all placeholders filled in.
 type Ask struct {
@@ -58,6 +98,9 @@ type Ask struct {
 	Part string `json:"part,omitempty"`
 	// Q is the quantile, between 0 and 1.
 	Q Number `json:"q,omitempty"`
+	// Over are the values, in increasing order, of which a Quantile's bins count what lies above.
+	// +kubebuilder:validation:MaxItems=8
+	Over []Number `json:"over,omitempty"`
 	// PromQL is the expression of a Query.
 	// +kubebuilder:validation:MaxLength=4096
 	PromQL string `json:"promql,omitempty"`
@@ -71,15 +114,15 @@ type Bin struct {
 	// Total and Part are the counted events, for a Ratio; Total alone for a Quantile or a Rate.
 	Total Number `json:"total,omitempty"`
 	Part  Number `json:"part,omitempty"`
-	// Over are the events above some bounds, for a Quantile.
-	// +kubebuilder:validation:MaxItems=16
+	// Over counts the events of a Quantile that lie above a bound, one for each that was asked for.
+	// +kubebuilder:validation:MaxItems=8
 	Over []Over `json:"over,omitempty"`
 	// Cause says why the bin is unknown; Value means nothing then.
 	Cause Cause `json:"cause,omitempty"`
 }
 
-// Over counts the events above a bound: at least Least and at most Most, which are equal where the
-// count is exact.
+// Over is how many events lie above Bound: between Least and Most, which are equal where a bucket of
+// the histogram ends at it.
 type Over struct {
 	Bound Number `json:"bound"`
 	Least Number `json:"least"`

@@ -2,6 +2,8 @@ package watchdog
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/release"
@@ -31,6 +33,9 @@ func (d *Daemon) measure(ctx context.Context, m measurement, o *release.Observed
 	}
 	if m.need.Before {
 		o.Before = d.before(ctx, m)
+	}
+	if m.need.Baseline {
+		o.Baseline = d.baseline(ctx, m)
 	}
 	if m.need.Traffic {
 		o.Traffic = d.traffic(ctx, m, o)
@@ -71,13 +76,44 @@ func cause(v judge.Verdict) signal.Cause {
 }
 
 // judgeNow judges a side over bins that end at the newest complete scrape and begin no earlier than
-// first.
+// first: as many as the bounds last, and more where those leave it open.
 func (d *Daemon) judgeNow(ctx context.Context, m measurement, o *release.Observed, side release.Side, cells func(judge.Cell) bool, first signal.Instant) judge.Verdict {
 	matrix := m.plan.Matrix.Only(cells)
-	in := judge.Input{At: o.Now, Split: o.World.Split(m.candidate().Slot), Generation: m.plan.Generation}
-	in.Readings = d.readNow(ctx, m, o.Now, asked(m.plan, matrix, side), matrix.Longest(cells), first)
-	in.Readings = append(in.Readings, available(matrix, o.World.Slot(side.Slot), side)...)
-	return judge.Judge(matrix, in)
+	in := judge.Input{At: o.Now, Split: o.World.Split(m.candidate().Slot), Generation: m.plan.Generation, FirstTraffic: first}
+	if side == m.candidate() {
+		in.Baseline = m.record.State.Baseline
+	}
+	asks := asked(m.plan, matrix, side)
+	in.Readings = available(matrix, o.World.Slot(side.Slot), side)
+	if len(asks) == 0 {
+		return judge.Judge(matrix, in)
+	}
+	l := d.horizon(ctx, m, o.Now, asks)
+	matrix = matrix.Coarser(2 * l.interval)
+	in.Readings = append(d.readNow(ctx, m, l, asks, matrix.Longest(cells), first), in.Readings...)
+	v := judge.Judge(matrix, in)
+	if wanting := only(asks, judge.Wanting(matrix, v)); len(wanting) > 0 {
+		in = in.With(d.readNow(ctx, m, l, wanting, judge.MostBins, first))
+		v = judge.Judge(matrix, in)
+	}
+	if side != m.candidate() {
+		return v
+	}
+	if in.Others = d.compared(ctx, m, l, matrix, v); len(in.Others) > 0 {
+		v = judge.Judge(matrix, in)
+	}
+	return v
+}
+
+// only keeps the questions of the named signals.
+func only(asks []signal.Ask, names []string) []signal.Ask {
+	var out []signal.Ask
+	for _, a := range asks {
+		if slices.Contains(names, a.Signal) {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // asked gives the questions of the rows that are left.
@@ -95,24 +131,41 @@ func asked(plan *release.Plan, matrix judge.Matrix, side release.Side) []signal.
 	return asks
 }
 
-// readNow reads the newest bins, or says why there are none.
-func (d *Daemon) readNow(ctx context.Context, m measurement, at signal.Instant, asks []signal.Ask, bins int, first signal.Instant) []signal.Reading {
-	if len(asks) == 0 {
-		return nil
-	}
+// horizon is up to when there are samples, or why there are none.
+type horizon struct {
+	end signal.Instant
+	// interval is how far apart the samples are, 0 where that is not known.
+	interval signal.Duration
+	cause    signal.Cause
+	detail   string
+}
+
+func (d *Daemon) horizon(ctx context.Context, m measurement, at signal.Instant, asks []signal.Ask) horizon {
 	fresh := d.Newest(ctx, m.plan.Prometheus, asks, at)
 	d.heard(m.plan.Prometheus, fresh.Cause, at)
-	end := fresh.At
 	switch {
 	case fresh.Cause == signal.Empty || fresh.Cause == signal.Gap:
-		end = at
+		return horizon{end: at}
 	case fresh.Cause != signal.Known:
-		return all(asks, fresh.Cause, fresh.Detail)
+		return horizon{cause: fresh.Cause, detail: fresh.Detail}
 	case at.Sub(fresh.At) > m.plan.Limits.Settle:
-		return all(asks, signal.Lag, "the newest samples are of "+fresh.At.String())
+		return horizon{cause: signal.Lag, detail: "the newest samples are of " + fresh.At.String()}
 	}
-	bin := m.plan.Matrix.Bin
-	span := earliest(Span{From: end.Add(-bin * signal.Duration(bins)), To: end, Bin: bin}, first)
+	return horizon{end: fresh.At, interval: whole(fresh.Interval)}
+}
+
+// whole rounds an interval to whole seconds, which scrapes are apart but for a jitter.
+func whole(d signal.Duration) signal.Duration {
+	return signal.Duration(d.D().Round(time.Second))
+}
+
+// readNow reads the newest bins, or says why there are none.
+func (d *Daemon) readNow(ctx context.Context, m measurement, l horizon, asks []signal.Ask, bins int, first signal.Instant) []signal.Reading {
+	if l.cause != signal.Known {
+		return all(asks, l.cause, l.detail)
+	}
+	bin := m.plan.Matrix.Coarser(2 * l.interval).Bin
+	span := earliest(Span{From: l.end.Add(-bin * signal.Duration(bins)), To: l.end, Bin: bin}, first)
 	if span.From >= span.To {
 		return all(asks, signal.Young, "less than one bin since the first traffic")
 	}
@@ -158,12 +211,19 @@ func (d *Daemon) check(ctx context.Context, m measurement, o *release.Observed) 
 		matrix = withoutKubernetes(matrix)
 	}
 	asks := asked(m.plan, matrix, m.candidate())
-	in := judge.Input{At: c.At, Split: o.World.Split(m.candidate().Slot), Generation: m.plan.Generation, Stretch: judge.Whole, Since: c.From}
+	if len(asks) > 0 {
+		matrix = matrix.Coarser(2 * whole(d.Newest(ctx, m.plan.Prometheus, asks, c.At).Interval))
+	}
+	in := judge.Input{At: c.At, Split: o.World.Split(m.candidate().Slot), Generation: m.plan.Generation, Stretch: judge.Whole, Since: c.From,
+		FirstTraffic: s.FirstTraffic, Baseline: s.Baseline}
 	in.Readings = d.readCheck(ctx, m, asks, matrix, c)
 	if !late {
 		in.Readings = append(in.Readings, available(matrix, o.World.Slot(m.candidate().Slot), m.candidate())...)
 	}
 	v := judge.Judge(matrix, in)
+	if in.Others = d.compared(ctx, m, horizon{end: c.At}, matrix, v); len(in.Others) > 0 {
+		v = judge.Judge(matrix, in)
+	}
 	d.meter.Checked(v.Tier, late)
 	return &release.CheckVerdict{Check: c, Late: late, Verdict: v}
 }
@@ -173,7 +233,7 @@ func (d *Daemon) readCheck(ctx context.Context, m measurement, asks []signal.Ask
 		return nil
 	}
 	bin := matrix.Bin
-	bins := (c.At.Sub(c.From)+bin-1)/bin + signal.Duration(matrix.Longest(anyCell)-1)
+	bins := max(judge.MostBins, (c.At.Sub(c.From)+bin-1)/bin+signal.Duration(matrix.Longest(anyCell)-1))
 	span := earliest(Span{From: c.At.Add(-bin * bins), To: c.At, Bin: bin}, m.record.State.FirstTraffic)
 	if span.From >= span.To {
 		return all(asks, signal.Young, "less than one bin since the first traffic")

@@ -134,7 +134,7 @@ type Quantile struct {
 
 // Cell is a bound and how long it must last.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.above), has(self.below), has(self.unavailable) && self.unavailable].filter(b, b).size() == 1",message="a cell has exactly one bound; write one of above, below or unavailable: true"
+// +kubebuilder:validation:XValidation:rule="[has(self.above), has(self.below), has(self.fallsBelowBaselineBy), has(self.risesAboveBaselineBy), has(self.unavailable) && self.unavailable].filter(b, b).size() == 1",message="a cell has exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy or unavailable: true"
 // +kubebuilder:validation:XValidation:rule="!(has(self.unavailable) && self.unavailable && has(self.__for__))",message="for does not apply to unavailable; write timing.unavailableFor instead"
 type Cell struct {
 	// Above and Below are in the unit of the signal's kind: a percentage for a ratio ("5%"), a
@@ -145,6 +145,16 @@ type Cell struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	Below string `json:"below,omitempty"`
+	// FallsBelowBaselineBy and RisesAboveBaselineBy compare with what stable measured before the candidate's
+	// first traffic: a percentage of that ("30%").
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]{1,4}([.][0-9]{1,3})?%$') && self.matches('[1-9]')",message="not a part of the baseline; write a percentage above 0%, such as fallsBelowBaselineBy: 30%"
+	FallsBelowBaselineBy string `json:"fallsBelowBaselineBy,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]{1,4}([.][0-9]{1,3})?%$') && self.matches('[1-9]')",message="not a part of the baseline; write a percentage above 0%, such as risesAboveBaselineBy: 10%"
+	RisesAboveBaselineBy string `json:"risesAboveBaselineBy,omitempty"`
 	// Unavailable asks whether the slot serves nothing.
 	// +optional
 	Unavailable bool `json:"unavailable,omitempty"`

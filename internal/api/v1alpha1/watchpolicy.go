@@ -78,6 +78,9 @@ type WatchPolicySpec struct {
 
 	Timing *Timing `json:"timing,omitempty"`
 
+	// Baseline says what a candidate is compared with.
+	Baseline *Baseline `json:"baseline,omitempty"`
+
 	// Prometheus names one of the servers in the daemon's file. Default: the file's first.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
@@ -205,6 +208,13 @@ type Timing struct {
 	// ReassertWithin is how long weights are set again against another writer.
 	// +optional
 	ReassertWithin Duration `json:"reassertWithin,omitempty"`
+}
+
+// Baseline is what stable measures before the candidate's first traffic.
+type Baseline struct {
+	// Window is how long before that; at most 120 bins of it are used.
+	// +optional
+	Window Duration `json:"window,omitempty"`
 }
 
 // Rollback holds the terms of an automatic rollback.

@@ -105,7 +105,7 @@ func TestAPIServerRefuses(t *testing.T) {
 		"unknown unit":             {edit{"unit: seconds", "unit: bytes"}, []string{"spec.signals[1].unit", `supported values: "seconds"`}},
 		"bound for kubernetes":     {edit{"{unavailable: true}", "{above: '1'}"}, []string{"spec.signals[3]", "write unavailable: true instead"}},
 		"unavailable for a ratio":  {edit{`{above: "0.1%"}`, "{unavailable: true}"}, []string{"spec.signals[0]", "unavailable is for a kubernetes signal"}},
-		"no bound":                 {edit{`{above: "0.1%"}`, "{for: 5m}"}, []string{"spec.signals[0].investigate", "exactly one bound; write one of above, below or unavailable: true"}},
+		"no bound":                 {edit{`{above: "0.1%"}`, "{for: 5m}"}, []string{"spec.signals[0].investigate", "exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy or unavailable: true"}},
 		"empty bound":              {edit{`{above: "0.1%"}`, "{above: ''}"}, []string{"spec.signals[0]", "percentage"}},
 		"two bounds":               {edit{`{above: "0.1%"}`, "{above: 1%, below: 2%}"}, []string{"spec.signals[0].investigate", "exactly one bound"}},
 		"unavailable: false":       {edit{"{unavailable: true}", "{unavailable: false}"}, []string{"spec.signals[3].rollback", "exactly one bound"}},
@@ -120,7 +120,7 @@ func TestAPIServerRefuses(t *testing.T) {
 		"counter with a filter":    {edit{errorRate, "ratio: {parts: ['h{}'], wholes: ['h{}']}"}, []string{"spec.signals[0].ratio.parts[0]", "write the bare name"}},
 
 		"unknown mode":      {edit{"mode: Enforce", "mode: enforce"}, []string{"spec.mode", `supported values: "Observe", "Enforce"`}},
-		"undeclared field":  {edit{"historyLimit: 50", "historyLimit: 50\n  baseline: {window: 1h}"}, []string{`unknown field "spec.baseline"`}},
+		"undeclared field":  {edit{"historyLimit: 50", "historyLimit: 50\n  timeline: {window: 1h}"}, []string{`unknown field "spec.timeline"`}},
 		"undeclared kind":   {edit{queue, "alert: {name: DataCorruptionDetected}"}, []string{`unknown field "spec.signals[2].alert"`}},
 		"no history at all": {edit{"historyLimit: 50", "historyLimit: 0"}, []string{"spec.historyLimit", "greater than or equal to 1"}},
 		"a name too long":   {edit{"metadata: {name: shop}", "metadata: {name: " + strings.Repeat("s", 64) + "}"}, []string{"longer than 63 characters"}},

@@ -1,0 +1,79 @@
+package backtest
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+	"github.com/knowledgebeast/greenwatch/internal/watchdog"
+)
+
+// cluster is what is known of the cluster's past: who had the traffic, and the replicas, as far as
+// kube-state-metrics was scraped.
+type cluster struct {
+	Options
+	ctx     context.Context
+	shelf   *shelf
+	unready map[string]signal.Instant // by slot: since when no replica has been seen ready
+}
+
+func (o Options) cluster(ctx context.Context, s *shelf) *cluster {
+	return &cluster{Options: o, ctx: ctx, shelf: s, unready: map[string]signal.Instant{}}
+}
+
+// world looks at a moment; moments come in order.
+func (c *cluster) world(at signal.Instant) release.World {
+	share := 1.0
+	if at < c.Cutover {
+		share = 0.5
+	}
+	stable := c.Plan.Other(c.Candidate).Name
+	w := release.World{Routes: []release.RouteView{{Key: "past", Shares: map[string]float64{c.Candidate: share, stable: 1 - share}}}}
+	w.Slots = []release.SlotView{c.slot(c.Candidate, "candidate", at), c.slot(stable, "stable", at)}
+	return w
+}
+
+func (c *cluster) slot(name, revision string, at signal.Instant) release.SlotView {
+	v := release.SlotView{Slot: name, Found: true, Revision: revision, Wanted: 1, RolledOut: true, Unseen: true}
+	if !c.asksForReplicas() {
+		return v
+	}
+	wanted, known := c.replicas("kube_deployment_spec_replicas", name, at)
+	ready, seen := c.replicas("kube_deployment_status_replicas_ready", name, at)
+	if !known || !seen {
+		return v
+	}
+	v.Unseen, v.Wanted, v.Ready = false, wanted, ready
+	if ready > 0 || wanted == 0 {
+		delete(c.unready, name)
+		return v
+	}
+	if _, ok := c.unready[name]; !ok {
+		c.unready[name] = at
+	}
+	v.UnreadySince, v.Ticks = c.unready[name], int32(1+at.Sub(c.unready[name])/c.Plan.GuardEvery)
+	return v
+}
+
+func (c *cluster) asksForReplicas() bool {
+	for _, q := range c.Plan.Questions {
+		if q.Kind == signal.Kubernetes {
+			return true
+		}
+	}
+	return false
+}
+
+// replicas gives a count of kube-state-metrics' about a slot's Deployment, if there was one.
+func (c *cluster) replicas(metric, slot string, at signal.Instant) (int32, bool) {
+	s, _ := c.Plan.Slot(slot)
+	ask := signal.Ask{Signal: metric, Kind: signal.Query,
+		PromQL: fmt.Sprintf(`max(%s{namespace=%q,deployment=%q})`, metric, c.Plan.Namespace, s.Deployment)}
+	bin := c.Plan.Matrix.Bin
+	bins := c.shelf.read(c.ctx, "", []signal.Ask{ask}, watchdog.Span{From: at.Add(-bin), To: at, Bin: bin})[0].Bins
+	if len(bins) == 0 || bins[0].Cause != signal.Known {
+		return 0, false
+	}
+	return int32(bins[0].Value), true
+}

@@ -1,0 +1,205 @@
+package judge
+
+import (
+	"fmt"
+
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// Against is what a candidate is compared with.
+//
+// +kubebuilder:validation:Enum=StableNow;StableBefore;LastWeek
+type Against string
+
+// What a candidate can be compared with, the best first.
+const (
+	StableNow    Against = "StableNow"    // stable, over the same stretch, if it has traffic
+	StableBefore Against = "StableBefore" // stable, just before the candidate's first traffic
+	LastWeek     Against = "LastWeek"     // whichever slot had the traffic at the same time last week
+)
+
+// MinOther is how many events the other side needs to be compared with.
+const MinOther = 50
+
+// Other is what another side counted of a signal.
+type Other struct {
+	// +kubebuilder:validation:MaxLength=63
+	Signal  string  `json:"signal"`
+	Against Against `json:"against"`
+	// +kubebuilder:validation:MaxLength=63
+	Slot string `json:"slot"`
+	// +kubebuilder:validation:Type=string
+	Bins signal.Bins `json:"bins,omitempty"`
+}
+
+// Attribution says whether it is the release: what the other side counted, and whether that is as bad.
+type Attribution struct {
+	Other `json:",inline"`
+	// Total is the events, Share those of them beyond the bound.
+	Total signal.Number `json:"total"`
+	Share signal.Number `json:"share"`
+	// AsBad is whether the other side is beyond the bound, too, and by half as much at least.
+	AsBad bool `json:"asBad,omitempty"`
+	// +kubebuilder:validation:MaxLength=256
+	Text string `json:"text,omitempty"`
+}
+
+// muchWorse is how many times another side's share it takes to be worse than a side that is bad itself.
+const muchWorse = 2
+
+// Suspects names the signals of which it should be asked whether it is the release: those whose counts call
+// for a rollback, or for people, and the requests, if nothing has been heard of the candidate.
+func Suspects(m Matrix, v Verdict) []string {
+	var names []string
+	for i, e := range v.Evidence {
+		if _, _, ok := accused(m.Rows[i], e); ok || silent(m, m.Rows[i], e) {
+			names = append(names, e.Signal)
+		}
+	}
+	return names
+}
+
+// accused gives the finding that decided a signal, and the limit that the other side is held against.
+func accused(row Row, e Evidence) (Finding, limit, bool) {
+	if e.Tier != Rollback && e.Tier != Consider {
+		return Finding{}, limit{}, false
+	}
+	for _, f := range e.Findings {
+		if f.Answer != Yes || f.Cell.Tier != e.Tier {
+			continue
+		}
+		_, p, counts := tallied(row, f.Cell.Bound, e.Bins)
+		return f, limit{p: p, chance: chanceOfOther, n: int(f.Bins)}, counts
+	}
+	return Finding{}, limit{}, false
+}
+
+// attribute compares a signal's evidence with the other side's. Where that is as bad, moving the traffic
+// would not help: what called for a rollback calls for people.
+func attribute(row Row, e *Evidence, others []Other) {
+	f, l, ok := accused(row, *e)
+	if !ok {
+		return
+	}
+	for _, o := range others {
+		ts, _, counts := tallied(row, f.Cell.Bound, o.Bins)
+		all := sum(ts)
+		if o.Signal != row.Signal || !counts || all.total < MinOther {
+			continue
+		}
+		a := Attribution{Other: o, Total: signal.Number(all.total), Share: signal.Number(all.least / all.total)}
+		a.AsBad = l.asBad(ts, o.Against) && muchWorse*all.least/all.total >= shareOf(row, f, *e)
+		a.Text = a.words(row, f.Cell.Bound)
+		e.Attribution = &a
+		if a.AsBad && e.Tier == Rollback {
+			e.Tier = Consider
+		}
+		return
+	}
+}
+
+// asBad tells whether the other side is beyond the bound: now, over the same stretch, or until then, as a
+// bound is asked.
+func (l limit) asBad(ts []tally, a Against) bool {
+	all := sum(ts)
+	if a == StableNow {
+		return all.least >= MinPart && all.least > l.p*all.total
+	}
+	return l.ask(ts).answer == Yes
+}
+
+func shareOf(row Row, f Finding, e Evidence) float64 {
+	ts, _, _ := tallied(row, f.Cell.Bound, e.Bins)
+	all := sum(ts)
+	return all.least / all.total
+}
+
+func (a Attribution) words(row Row, b Bound) string {
+	what := Row{Kind: signal.Ratio}.Amount(a.Share)
+	if row.Kind == signal.Quantile || b.Below != nil {
+		what += " " + row.Text(b)
+	}
+	of := fmt.Sprintf("%s of %.0f", what, float64(a.Total))
+	bad := ""
+	if a.AsBad {
+		bad = "as bad "
+	}
+	switch a.Against {
+	case StableNow:
+		return fmt.Sprintf("%s is %snow: %s", a.Slot, bad, of)
+	case StableBefore:
+		return fmt.Sprintf("%s was %sbefore the first traffic: %s", a.Slot, bad, of)
+	}
+	return fmt.Sprintf("%s was %sat this time last week: %s", a.Slot, bad, of)
+}
+
+// HeldBack says why a verdict that would be a rollback is not: it is not the release. Empty else.
+func (v Verdict) HeldBack() string {
+	if v.Tier != Consider {
+		return ""
+	}
+	for _, e := range v.Evidence {
+		if a := e.Attribution; a != nil && a.AsBad && e.calls(Rollback) {
+			return a.Text
+		}
+	}
+	return ""
+}
+
+// calls tells whether a cell of the tier says yes.
+func (e Evidence) calls(t Tier) bool {
+	for _, f := range e.Findings {
+		if f.Answer == Yes && f.Cell.Tier == t {
+			return true
+		}
+	}
+	return false
+}
+
+// silentFor is how long a candidate may be unheard while stable is heard.
+const silentFor = signal.Duration(5 * 60e9)
+
+// silent tells whether nothing was heard of the requests for so long.
+func silent(m Matrix, row Row, e Evidence) bool {
+	if row.Signal != m.Requests || e.Tier != Blind {
+		return false
+	}
+	if e.Cause == signal.Empty || e.Cause == signal.Mismatch {
+		return true
+	}
+	n := m.Bins(Cell{For: silentFor})
+	bins := newest(e.Bins, n)
+	for _, b := range bins {
+		if b.Cause != signal.Gap {
+			return false
+		}
+	}
+	return len(bins) == n
+}
+
+// hush makes a candidate that is not heard a matter for people, if stable is heard all the while.
+func hush(m Matrix, row Row, e *Evidence, others []Other) {
+	if !silent(m, row, *e) {
+		return
+	}
+	n := m.Bins(Cell{For: silentFor})
+	for _, o := range others {
+		heard := newest(o.Bins, n)
+		if o.Signal != row.Signal || o.Against != StableNow || len(heard) < n || holes(heard) > 1 {
+			continue
+		}
+		e.Tier = Consider
+		e.Attribution = &Attribution{Other: o, Text: fmt.Sprintf("nothing is heard of it for %s, while %s is heard", silentFor, o.Slot)}
+		return
+	}
+}
+
+// holes counts the bins that were not seen; idle ones were.
+func holes(bins []signal.Bin) (n int) {
+	for _, b := range bins {
+		if b.Cause != signal.Idle && !seen(b) {
+			n++
+		}
+	}
+	return n
+}

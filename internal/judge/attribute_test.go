@@ -1,0 +1,195 @@
+package judge_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+func other(a judge.Against, bins []signal.Bin) []judge.Other {
+	return []judge.Other{{Signal: "error-rate", Against: a, Slot: "blue", Bins: bins}}
+}
+
+func TestIsItTheRelease(t *testing.T) {
+	bad := lots(6, 120, 1000)
+	cases := []struct {
+		name   string
+		bins   []signal.Bin
+		others []judge.Other
+		want   judge.Tier
+		says   string
+	}{
+		{"nobody to compare with", bad, nil, judge.Rollback, "above 5 % for 5m"},
+		{"stable is well", bad, other(judge.StableNow, lots(6, 1, 1000)), judge.Rollback, "; blue is now: 0.1 % of 6000"},
+		{"stable is as bad", bad, other(judge.StableNow, lots(6, 110, 1000)), judge.Consider, "; blue is as bad now: 11 % of 6000"},
+		{"stable has a few requests, and they fail as often", bad, other(judge.StableNow, lots(6, 1, 9)), judge.Consider, "as bad now"},
+		{"stable has too few to speak of", bad, other(judge.StableNow, lots(6, 1, 8)), judge.Rollback, "above 5 % for 5m"},
+		{"stable is bad, but the candidate far worse", bad, other(judge.StableNow, lots(6, 55, 1000)), judge.Rollback, "blue is now: 5.5 %"},
+		{"it was so before the release", bad, other(judge.StableBefore, lots(60, 110, 1000)), judge.Consider, "blue was as bad before the first traffic: 11 % of 60000"},
+		{"a burst an hour before is not as bad", bad, other(judge.StableBefore, then(lots(5, 900, 1000), lots(55, 0, 1000))), judge.Rollback, "blue was before"},
+		{"it was so last week", bad, other(judge.LastWeek, lots(6, 110, 1000)), judge.Consider, "at this time last week"},
+		{"nothing is wrong", lots(6, 0, 1000), other(judge.StableNow, lots(6, 110, 1000)), judge.Proceed, ""},
+	}
+	m := matrix(errorRow(cell(judge.Rollback, above(0.05), 5)))
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			v := judge.Judge(m, judge.Input{At: at, Readings: []signal.Reading{errorRate(c.bins)}, Others: c.others})
+			if v.Tier != c.want || !strings.Contains(v.Reason, c.says) {
+				t.Errorf("got %s: %s\nwant %s with %q", v.Tier, v.Reason, c.want, c.says)
+			}
+			if held := v.HeldBack() != ""; held != (c.want == judge.Consider) {
+				t.Errorf("held back: %q", v.HeldBack())
+			}
+			if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
+				t.Errorf("judged again: %s (%s)", again.Tier, again.Reason)
+			}
+		})
+	}
+}
+
+// What is worse on the candidate alone is not excused by what is bad on both sides.
+func TestEverySignalIsComparedByItself(t *testing.T) {
+	m := matrix(errorRow(cell(judge.Rollback, above(0.05), 5)),
+		judge.Row{Signal: "p99", Kind: signal.Quantile, Q: 0.99, Cells: []judge.Cell{cell(judge.Rollback, above(1), 5)}})
+	in := judge.Input{At: at, Readings: []signal.Reading{errorRate(lots(6, 120, 1000)), {Signal: "p99", Bins: over(6, 50, 50, 1000)}},
+		Others: append(other(judge.StableNow, lots(6, 110, 1000)), judge.Other{Signal: "p99", Against: judge.StableNow, Slot: "blue", Bins: over(6, 0, 0, 1000)})}
+	if v := judge.Judge(m, in); v.Tier != judge.Rollback || v.Signal != "p99" || v.HeldBack() != "" {
+		t.Errorf("got %s by %s: %s", v.Tier, v.Signal, v.Reason)
+	}
+}
+
+func TestSilenceIsAMatterForPeopleWhileStableIsHeard(t *testing.T) {
+	gone := []signal.Reading{errorRate(shares("...??????"))}
+	cases := []struct {
+		name     string
+		readings []signal.Reading
+		others   []judge.Other
+		want     judge.Tier
+	}{
+		{"stable is heard", gone, other(judge.StableNow, lots(6, 0, 100)), judge.Consider},
+		{"stable is heard, without requests", gone, other(judge.StableNow, shares("000000")), judge.Consider},
+		{"stable is gone, too", gone, other(judge.StableNow, shares("??????")), judge.Blind},
+		{"nobody asked", gone, nil, judge.Blind},
+		{"four minutes", []signal.Reading{errorRate(shares("..????"))}, other(judge.StableNow, lots(6, 0, 100)), judge.Proceed},
+		{"no series at all", []signal.Reading{{Signal: "error-rate", Cause: signal.Empty}}, other(judge.StableNow, lots(6, 0, 100)), judge.Consider},
+		{"it is heard, but idle", []signal.Reading{errorRate(shares("...000000"))}, other(judge.StableNow, lots(6, 0, 100)), judge.Blind},
+	}
+	m := matrix(errorRow(cell(judge.Rollback, above(0.05), 5)))
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			in := judge.Input{At: at, Readings: c.readings, Others: c.others}
+			v := judge.Judge(m, in)
+			if v.Tier != c.want || c.want == judge.Consider && v.Reason != "error-rate: nothing is heard of it for 5m, while blue is heard" {
+				t.Errorf("got %s: %s", v.Tier, v.Reason)
+			}
+			if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
+				t.Errorf("judged again: %s (%s)", again.Tier, again.Reason)
+			}
+		})
+	}
+}
+
+func TestABoundRelativeToTheBaseline(t *testing.T) {
+	falls, rises := signal.Number(0.3), signal.Number(0.1)
+	hits := errorRow(judge.Cell{Tier: judge.Consider, Bound: judge.Bound{FallsBy: &falls}, For: 5 * minute})
+	rate := judge.Row{Signal: "error-rate", Kind: signal.Rate, Unit: "/s", Required: true, Cells: []judge.Cell{{Tier: judge.Investigate, Bound: judge.Bound{RisesBy: &rises}, For: 5 * minute}}}
+	perSecond := func(n signal.Number) []signal.Bin {
+		bins := lots(6, 0, 60*n)
+		for i := range bins {
+			bins[i].Value = n
+		}
+		return bins
+	}
+	baseline := func(v signal.Number) []judge.Baseline {
+		return []judge.Baseline{{Signal: "error-rate", Value: v, Total: 6000}}
+	}
+	cases := []struct {
+		name     string
+		row      judge.Row
+		bins     []signal.Bin
+		baseline []judge.Baseline
+		want     judge.Tier
+		says     string
+	}{
+		{"90 % fell to 50 %", hits, lots(6, 500, 1000), baseline(0.9), judge.Consider, "error-rate is 50 %, over 30 % below its baseline for 5m (of 90 %)"},
+		{"to 65 %", hits, lots(6, 650, 1000), baseline(0.9), judge.Proceed, ""},
+		{"a baseline of nothing can't fall", hits, lots(6, 0, 1000), baseline(0), judge.Proceed, ""},
+		{"better", hits, lots(6, 990, 1000), baseline(0.9), judge.Proceed, ""},
+		{"no baseline", hits, lots(6, 500, 1000), nil, judge.Blind, "NoBaseline"},
+		{"a baseline that is unknown", hits, lots(6, 500, 1000), baseline(nan), judge.Blind, "NoBaseline"},
+		{"10 a second became 12", rate, perSecond(12), baseline(10), judge.Investigate, "over 10 % above its baseline"},
+		{"10 a second became 10.5", rate, perSecond(10.5), baseline(10), judge.Proceed, ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			v := judge.Judge(matrix(c.row), judge.Input{At: at, Readings: []signal.Reading{errorRate(c.bins)}, Baseline: c.baseline})
+			if v.Tier != c.want || !strings.Contains(v.Reason, c.says) {
+				t.Errorf("got %s: %s; want %s: %s", v.Tier, v.Reason, c.want, c.says)
+			}
+			if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
+				t.Errorf("judged again: %s (%s)", again.Tier, again.Reason)
+			}
+		})
+	}
+}
+
+func TestABaselineSumsUpTheHourBefore(t *testing.T) {
+	whole := then(lots(1, 5000, 90_000), lots(9, 2, 100), shares("?"))
+	for _, c := range []struct {
+		name string
+		kind signal.Kind
+		r    signal.Reading
+		want judge.Baseline
+	}{
+		{"a ratio is pooled, without the first bin", signal.Ratio, errorRate(whole), judge.Baseline{Value: 0.02, Total: 900, Bins: 9}},
+		{"a quantile is the middle one", signal.Quantile, errorRate(then(over(1, 0, 0, 9), []signal.Bin{{Value: 1, Total: 9}, {Value: 5, Total: 9}, {Value: 2, Total: 9}, {Value: 3, Total: 9}, {Value: 9, Total: 9}})),
+			judge.Baseline{Value: 3, Total: 45, Bins: 5}},
+		{"too few events", signal.Ratio, errorRate(lots(10, 0, 5)), judge.Baseline{Value: nan, Total: 45, Bins: 9, Cause: signal.Few}},
+		{"unknown", signal.Ratio, signal.Reading{Cause: signal.Empty}, judge.Baseline{Value: nan, Cause: signal.Empty}},
+	} {
+		c.want.Signal = c.r.Signal
+		if got := judge.BaselineOf(c.kind, c.r); text(t, judge.Verdict{Evidence: []judge.Evidence{{Baseline: &got}}}) != text(t, judge.Verdict{Evidence: []judge.Evidence{{Baseline: &c.want}}}) {
+			t.Errorf("%s: got %+v, want %+v", c.name, got, c.want)
+		}
+	}
+}
+
+// The guard asks for as many bins as the bounds last, and for more only of the signals that are wanting:
+// what it leaves at that is not worse, whatever came before.
+func TestTheCheapQuestionNeverSaysNoWhereTheFullRuleSaysYes(t *testing.T) {
+	wanted := 0
+	for seed := range uint64(3000) {
+		tape := randomTape(seed)
+		in := judge.Input{At: at, Split: true}
+		for _, row := range everything.Rows {
+			if row.Kind == signal.Ratio || row.Kind == signal.Quantile {
+				in.Readings = append(in.Readings, signal.Reading{Signal: row.Signal, Bins: tape.bins(row.Kind, 40)})
+			}
+		}
+		guard := everything.Only(func(c judge.Cell) bool { return c.Tier != judge.Investigate })
+		full := judge.Judge(guard, in)
+		short := in
+		short.Readings = nil
+		for _, r := range in.Readings {
+			r.Bins = r.Bins[len(r.Bins)-guard.Longest(func(judge.Cell) bool { return true }):]
+			short.Readings = append(short.Readings, r)
+		}
+		cheap := judge.Judge(guard, short)
+		wanting := judge.Wanting(guard, cheap)
+		wanted += len(wanting)
+		for i, e := range full.Evidence {
+			asked := false
+			for _, name := range wanting {
+				asked = asked || name == e.Signal
+			}
+			if c := cheap.Evidence[i]; !asked && e.Tier.Worse(c.Tier) && e.Tier != judge.Blind {
+				t.Errorf("seed %d: %s is %s by the newest bins and %s by all", seed, e.Signal, c.Tier, e.Tier)
+			}
+		}
+	}
+	if wanted < 100 {
+		t.Errorf("only %d signals were wanting: the inputs don't reach it", wanted)
+	}
+}

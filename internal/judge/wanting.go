@@ -1,0 +1,30 @@
+package judge
+
+import "github.com/knowledgebeast/greenwatch/internal/signal"
+
+// Wanting names the signals of which more bins than a stretch of the longest bound could change a verdict
+// over the newest ones: single bins hold too few events, or are beyond a bound now and then.
+//
+// Where it names none, the answer of the stretch is the answer of MostBins.
+func Wanting(m Matrix, v Verdict) []string {
+	var names []string
+	for _, e := range v.Evidence {
+		for _, f := range e.Findings {
+			if wants(m, e, f) {
+				names = append(names, e.Signal)
+				break
+			}
+		}
+	}
+	return names
+}
+
+func wants(m Matrix, e Evidence, f Finding) bool {
+	switch {
+	case e.Kind != signal.Ratio && e.Kind != signal.Quantile, f.Answer == Yes:
+		return false
+	case f.Cause == signal.Few, f.Cause == signal.Coarse, f.Cause == signal.Idle:
+		return true
+	}
+	return f.Yes > 0 && f.Cell.Tier != Investigate && !f.Cell.Canary
+}

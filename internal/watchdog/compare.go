@@ -1,0 +1,113 @@
+package watchdog
+
+import (
+	"context"
+
+	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// beforeFor is how far back from the first traffic stable is compared with, a week how far last week is.
+const (
+	beforeFor = signal.Duration(3600e9)
+	week      = signal.Duration(7 * 24 * 3600e9)
+)
+
+// compared measures what tells whether it is the release, for the signals that call for more than a look:
+// stable now, where it has traffic; else stable before the first traffic; else last week.
+func (d *Daemon) compared(ctx context.Context, m measurement, l horizon, matrix judge.Matrix, v judge.Verdict) []judge.Other {
+	var out []judge.Other
+	for _, name := range judge.Suspects(matrix, v) {
+		e := evidenceOf(v, name)
+		span := spanOf(e, matrix, l)
+		for _, at := range d.elsewhere(m, span, matrix.Bin) {
+			if o := d.other(ctx, m, name, at); enough(o) || e.Tier == judge.Blind {
+				out = append(out, o)
+				break
+			}
+		}
+	}
+	return out
+}
+
+func evidenceOf(v judge.Verdict, name string) judge.Evidence {
+	for _, e := range v.Evidence {
+		if e.Signal == name {
+			return e
+		}
+	}
+	return judge.Evidence{}
+}
+
+// spanOf gives the stretch that evidence rests on; without bins, the newest that silence is told by.
+func spanOf(e judge.Evidence, m judge.Matrix, l horizon) Span {
+	if n := len(e.Bins); n > 0 {
+		return Span{From: e.Bins[0].End.Add(-m.Bin), To: e.Bins[n-1].End, Bin: m.Bin}
+	}
+	return Span{From: l.end.Add(-m.Bin * judge.MostBins / 4), To: l.end, Bin: m.Bin}
+}
+
+// place is a side and a stretch to compare with.
+type place struct {
+	against judge.Against
+	slots   []release.Side
+	span    Span
+}
+
+func (d *Daemon) elsewhere(m measurement, now Span, bin signal.Duration) []place {
+	stable := []release.Side{m.stable()}
+	out := []place{{judge.StableNow, stable, now}}
+	if first := m.record.State.FirstTraffic; !first.IsZero() {
+		bins := min(judge.MostBins, max(1, beforeFor/bin))
+		out = append(out, place{judge.StableBefore, stable, Span{From: first.Add(-bin * bins), To: first, Bin: bin}})
+	}
+	then := Span{From: now.From.Add(-week), To: now.To.Add(-week), Bin: bin}
+	return append(out, place{judge.LastWeek, []release.Side{m.stable(), m.candidate()}, then})
+}
+
+// other reads a signal at a place: of several slots, that which counted most.
+func (d *Daemon) other(ctx context.Context, m measurement, name string, at place) judge.Other {
+	best := judge.Other{Signal: name, Against: at.against}
+	for i, side := range at.slots {
+		asks := only(m.plan.Asks(side.Slot, side.Version), []string{name})
+		if len(asks) == 0 {
+			continue
+		}
+		bins := d.Read(ctx, m.plan.Prometheus, asks, at.span)[0].Bins
+		if i == 0 || events(bins) > events(best.Bins) {
+			best.Slot, best.Bins = side.Slot, bins
+		}
+	}
+	return best
+}
+
+func events(bins []signal.Bin) (n signal.Number) {
+	for _, b := range bins {
+		if b.Cause == signal.Known {
+			n += b.Total
+		}
+	}
+	return n
+}
+
+func enough(o judge.Other) bool { return events(o.Bins) >= judge.MinOther }
+
+// baseline sums up what stable measured before the first traffic; nil where Prometheus can't be asked now.
+func (d *Daemon) baseline(ctx context.Context, m measurement) []judge.Baseline {
+	bin := m.plan.Matrix.Bin
+	end := m.record.State.FirstTraffic
+	asks := m.plan.Asks(m.stable().Slot, m.stable().Version)
+	if len(asks) > 0 {
+		bin = m.plan.Matrix.Coarser(2 * whole(d.Newest(ctx, m.plan.Prometheus, asks, end).Interval)).Bin
+	}
+	bins := min(judge.MostBins, m.plan.Baseline/bin)
+	out := make([]judge.Baseline, 0, len(asks))
+	for i, r := range d.Read(ctx, m.plan.Prometheus, asks, Span{From: end.Add(-bin * bins), To: end, Bin: bin}) {
+		if r.Cause == signal.Away || r.Cause == signal.Timeout {
+			return nil
+		}
+		out = append(out, judge.BaselineOf(asks[i].Kind, r))
+	}
+	return out
+}
