@@ -63,7 +63,7 @@ type Evidence struct {
 	// unknown. Total is the number of events behind it.
 	Value signal.Number `json:"value"`
 	Total signal.Number `json:"total,omitempty"`
-	Cause    signal.Cause   `json:"cause,omitempty"`
+	Cause signal.Cause  `json:"cause,omitempty"`
 	// +kubebuilder:validation:MaxLength=512
 	Detail string `json:"detail,omitempty"`
 	// +kubebuilder:validation:MaxItems=8
