@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
 	"github.com/knowledgebeast/greenwatch/internal/backtest"
 	"github.com/knowledgebeast/greenwatch/internal/cli"
+	"github.com/knowledgebeast/greenwatch/internal/config"
 	"github.com/knowledgebeast/greenwatch/internal/measure"
 	"github.com/knowledgebeast/greenwatch/internal/policy"
 	"github.com/knowledgebeast/greenwatch/internal/release"
@@ -22,32 +24,99 @@ import (
 // pastQuery is how long one query may take: it spans a day.
 const pastQuery = time.Minute
 
-// backtestPast judges a past release by a policy's file, without a cluster.
+// backtestPast judges a past release: one of the cluster, or one that the command line describes.
 func backtestPast(ctx context.Context, o cli.BacktestOptions) (backtest.Result, error) {
 	cfg, err := fileFor(cli.CheckOptions{Config: o.Config})
 	if err != nil {
 		return backtest.Result{}, err
 	}
-	plan, err := planOf(o.Policy, cfg.Defaults)
-	if err != nil {
-		return backtest.Result{}, cli.Mistaken(err)
+	past := backtest.Options{Candidate: o.Candidate, Deployed: instant(o.Deployed), Cutover: instant(o.Cutover), Until: instant(o.Until)}
+	if o.Release != "" {
+		err = recall(ctx, o, cfg, &past)
+	} else if past.Plan, err = planOf(o.Policy, cfg.Defaults); err != nil {
+		err = cli.Mistaken(err)
 	}
-	client, err := measure.New(measure.Options{URL: o.Prometheus, Timeout: pastQuery})
 	if err != nil {
-		return backtest.Result{}, cli.Mistaken(err)
+		return backtest.Result{}, err
 	}
-	fetch := func(ctx context.Context, asks []gwsignal.Ask, s watchdog.Span, every gwsignal.Duration) []gwsignal.Reading {
+	client, err := historian(cfg, past.Plan.Prometheus, o.Prometheus)
+	if err != nil {
+		return backtest.Result{}, err
+	}
+	past.Fetch = func(ctx context.Context, asks []gwsignal.Ask, s watchdog.Span, every gwsignal.Duration) []gwsignal.Reading {
 		return client.Read(ctx, asks, measure.Range{From: s.From, To: s.To, Bin: s.Bin, Every: every})
 	}
-	interval := func(ctx context.Context, asks []gwsignal.Ask, at gwsignal.Instant) (gwsignal.Duration, error) {
+	past.Interval = func(ctx context.Context, asks []gwsignal.Ask, at gwsignal.Instant) (gwsignal.Duration, error) {
 		f := client.Newest(ctx, asks, at)
 		if f.Cause == gwsignal.Away || f.Cause == gwsignal.Timeout {
 			return 0, errors.New(f.Detail)
 		}
 		return f.Interval, nil
 	}
-	return backtest.Run(ctx, backtest.Options{Plan: plan, Candidate: o.Candidate, Deployed: instant(o.Deployed),
-		Cutover: instant(o.Cutover), Until: instant(o.Until), Fetch: fetch, Interval: interval})
+	return backtest.Run(ctx, past)
+}
+
+// historian gives the client of a server, or of the URL of the command line.
+func historian(cfg config.Config, server, url string) (*measure.Client, error) {
+	if url != "" {
+		c, err := measure.New(measure.Options{URL: url, Timeout: pastQuery})
+		if err != nil {
+			return nil, cli.Mistaken(err)
+		}
+		return c, nil
+	}
+	seen, err := connectServers(cfg, "")
+	if err != nil {
+		return nil, err
+	}
+	c := seen.clients[server]
+	if c == nil {
+		return nil, cli.Mistaken(fmt.Errorf("no Prometheus %q; name its URL with --prometheus, or the daemon's file with --config", server))
+	}
+	return c, nil
+}
+
+// recall fills in what the cluster knows of a release: its policy, as it is now, and its times.
+func recall(ctx context.Context, o cli.BacktestOptions, cfg config.Config, past *backtest.Options) error {
+	p, err := as(o.Cluster)
+	if err != nil {
+		return err
+	}
+	r, err := p.store.Load(ctx, p.namespace, o.Release)
+	if err != nil {
+		return err
+	}
+	if r.Status.FirstTraffic.IsZero() {
+		return fmt.Errorf("release %s has had no traffic yet", o.Release)
+	}
+	past.Candidate, past.CandidateVersion, past.StableVersion = r.Spec.Candidate.Slot, r.Spec.Candidate.Version, r.Spec.Stable.Version
+	past.Deployed = cmp.Or(past.Deployed, r.Status.FirstTraffic)
+	past.Cutover = cmp.Or(past.Cutover, r.Spec.Cutover)
+	if past.Cutover.IsZero() {
+		return fmt.Errorf("release %s never had all the traffic; say with --cutover when its checks are to begin", o.Release)
+	}
+	if past.Until.IsZero() {
+		past.Until = min(gwsignal.At(time.Now()), cmp.Or(r.Status.Ended, gwsignal.At(time.Now())))
+	}
+	if o.Policy != "" {
+		if past.Plan, err = planOf(o.Policy, cfg.Defaults); err != nil {
+			return cli.Mistaken(err)
+		}
+		return nil
+	}
+	object, err := p.store.LoadPolicy(ctx, p.namespace, r.Spec.Policy)
+	if err != nil {
+		return fmt.Errorf("the release's policy: %w", err)
+	}
+	if o.Prometheus != "" {
+		past.Plan, err = planFor(object, cfg.Defaults)
+		return err
+	}
+	d := cfg.Defaults
+	d.Notifiers = object.Spec.Notify
+	plan, errs := policy.Parse(object, d)
+	past.Plan = plan
+	return errors.Join(errs...)
 }
 
 func instant(t time.Time) gwsignal.Instant {
@@ -71,12 +140,18 @@ func planOf(path string, d policy.Defaults) (*release.Plan, error) {
 	if p.Kind != "WatchPolicy" {
 		return nil, fmt.Errorf("%s holds a %q, want a WatchPolicy", path, p.Kind)
 	}
+	plan, err := planFor(&p, d)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return plan, nil
+}
+
+// planFor reads a policy whose server the command line names.
+func planFor(p *v1alpha1.WatchPolicy, d policy.Defaults) (*release.Plan, error) {
 	p.Spec.Mode = release.Observe
 	p.Spec.Prometheus, d.Servers = "main", []string{"main"}
 	d.Notifiers = p.Spec.Notify
-	plan, errs := policy.Parse(&p, d)
-	if len(errs) > 0 {
-		return nil, fmt.Errorf("%s: %w", path, errors.Join(errs...))
-	}
-	return plan, nil
+	plan, errs := policy.Parse(p, d)
+	return plan, errors.Join(errs...)
 }

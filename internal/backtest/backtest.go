@@ -24,6 +24,8 @@ type Options struct {
 	Plan *release.Plan
 	// Candidate is the slot that was new.
 	Candidate string
+	// CandidateVersion and StableVersion fill in ${version}; without them no question may ask for it.
+	CandidateVersion, StableVersion string
 	// Deployed is when the candidate got its first traffic, if that was before Cutover: until then its
 	// share is taken for one half. Until is the end of the schedule by default.
 	Deployed, Cutover, Until signal.Instant
@@ -113,7 +115,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	c := o.cluster(ctx, shelf)
 	past := watchdog.Past{
 		Plan:  withoutCluster(o.Plan),
-		Spec:  release.Spec{Policy: o.Plan.Policy, Number: 1, Candidate: release.Side{Slot: o.Candidate, Revision: "candidate"}, Stable: release.Side{Slot: stable, Revision: "stable"}},
+		Spec:  release.Spec{Policy: o.Plan.Policy, Number: 1, Candidate: release.Side{Slot: o.Candidate, Revision: "candidate", Version: o.CandidateVersion}, Stable: release.Side{Slot: stable, Revision: "stable", Version: o.StableVersion}},
 		World: c.world, From: o.Deployed, Until: o.Until,
 	}
 	_, err = watchdog.Replay(ctx, watchdog.Edges{Read: shelf.read, Newest: arrived(interval)}, past, b.see)
@@ -134,7 +136,7 @@ func (o Options) check() error {
 		return fmt.Errorf("until %s, which is not after the cutover at %s", o.Until, o.Cutover)
 	}
 	for _, q := range o.Plan.Questions {
-		if strings.Contains(q.Match+q.Part+q.PromQL, "${version}") {
+		if o.CandidateVersion == "" && strings.Contains(q.Match+q.Part+q.PromQL, "${version}") {
 			return fmt.Errorf("signal %s asks for ${version}, which is not known of the past", q.Signal)
 		}
 	}
@@ -159,8 +161,12 @@ func (o Options) interval(ctx context.Context) (signal.Duration, error) {
 	}
 	var longest signal.Duration
 	for _, s := range o.Plan.Slots {
+		version := o.StableVersion
+		if s.Name == o.Candidate {
+			version = o.CandidateVersion
+		}
 		for _, at := range []signal.Instant{o.Deployed, min(o.Cutover.Add(signal.Duration(20*time.Minute)), o.Until)} {
-			d, err := o.Interval(ctx, o.Plan.Asks(s.Name, ""), at)
+			d, err := o.Interval(ctx, o.Plan.Asks(s.Name, version), at)
 			if err != nil {
 				return 0, fmt.Errorf("ask for the scrape interval: %w", err)
 			}

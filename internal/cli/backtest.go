@@ -14,6 +14,9 @@ import (
 
 // BacktestOptions are the flags of backtest.
 type BacktestOptions struct {
+	Cluster
+	// Release names a release of the cluster; then all but Prometheus and Until may be left out.
+	Release string
 	// Policy is the path of a WatchPolicy's file, Config that of the daemon's; the latter may be empty.
 	Policy, Config string
 	// Prometheus is a URL.
@@ -29,15 +32,22 @@ func backtestCommand(name string, d Deps) *cobra.Command {
 	var form output
 	var deployed, cutover, until string
 	cmd := &cobra.Command{
-		Use:   "backtest",
+		Use:   "backtest [RELEASE]",
 		Short: "Judge a past release from Prometheus' history",
 		Long: `Judge a past release from Prometheus' history, with the daemon's own rules: the
-guard and all checks, from the first traffic to the end of the schedule. It needs
-no cluster, changes nothing and tells nobody.
+guard and all checks, from the first traffic to the end of the schedule. It
+changes nothing and tells nobody.
 
-What only Kubernetes knows is unknown: a slot is unavailable only where all of
-its requests failed. Until the cutover the traffic is taken to be split.`,
+Of a RELEASE that the cluster still keeps it takes policy, slot and times from
+there. Without one it needs no cluster: say them by flags.
+
+What only Kubernetes knows is taken from kube-state-metrics, where Prometheus has
+it, else it is unknown: a slot is then unavailable only where all of its requests
+failed. Until the cutover the traffic is taken to be split.`,
 		Example: examples(name,
+			"# What would greenwatch have done with a release of the log, by its policy as it is now?",
+			"NAME backtest knowledgebeast-17 -n production --prometheus http://localhost:9090",
+			"",
 			"# What would greenwatch have done with last week's release?",
 			"NAME backtest --policy knowledgebeast.yaml --prometheus http://localhost:9090 \\",
 			"    --candidate green --cutover 2026-03-03T15:00:00Z",
@@ -46,12 +56,19 @@ its requests failed. Until the cutover the traffic is taken to be split.`,
 			"NAME backtest --policy knowledgebeast.yaml --prometheus http://localhost:9090 \\",
 			"    --candidate green --deployed 2026-03-03T14:40:00Z --cutover 2026-03-03T15:00:00Z \\",
 			"    --until 2026-03-04T15:00:00Z -o json"),
-		Args: takes(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args: takes(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := form.check(cmd); err != nil {
 				return err
 			}
-			for _, required := range []string{"policy", "prometheus", "candidate", "cutover"} {
+			needed := []string{"policy", "prometheus", "candidate", "cutover"}
+			if len(args) > 0 {
+				o.Release, needed = args[0], nil
+				if candidate := cmd.Flag("candidate"); candidate.Changed {
+					return usage{cmd.CommandPath(), fmt.Errorf("--candidate: release %s has its own", o.Release)}
+				}
+			}
+			for _, required := range needed {
 				if f := cmd.Flag(required); f.Value.String() == "" {
 					return usage{cmd.CommandPath(), fmt.Errorf("--%s is missing: the %s", required, f.Usage)}
 				}
@@ -72,8 +89,9 @@ its requests failed. Until the cutover the traffic is taken to be split.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Policy, "policy", "", "path of a file with the WatchPolicy")
-	f.StringVar(&o.Prometheus, "prometheus", "", "URL of the Prometheus with the history")
+	clusterFlags(f, &o.Cluster)
+	f.StringVar(&o.Policy, "policy", "", "path of a file with the WatchPolicy (default for a RELEASE: its policy in the cluster)")
+	f.StringVar(&o.Prometheus, "prometheus", "", "URL of the Prometheus with the history (default for a RELEASE: as --config has it)")
 	f.StringVar(&o.Candidate, "candidate", "", "slot that held the new version")
 	f.StringVar(&cutover, "cutover", "", "when the candidate got all the traffic, in RFC 3339")
 	f.StringVar(&deployed, "deployed", "", "when the candidate got its first traffic, in RFC 3339 (default: the cutover)")

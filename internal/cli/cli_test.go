@@ -277,7 +277,7 @@ func TestBacktest(t *testing.T) {
 		t.Errorf("JSON: -want +got\n%s", diff)
 	}
 	for line, want := range map[string]string{
-		"greenwatch backtest --policy kb.yaml":                        "Error: --prometheus is missing: the URL of the Prometheus with the history\nRun 'greenwatch backtest --help' for usage.\n",
+		"greenwatch backtest --policy kb.yaml":                        "Error: --prometheus is missing: the URL of the Prometheus with the history (default for a RELEASE: as --config has it)\nRun 'greenwatch backtest --help' for usage.\n",
 		strings.Replace(line, "2026-03-03T15:00:00Z", "yesterday", 1): "Error: --cutover \"yesterday\": want a time such as 2026-03-03T15:00:00Z\nRun 'greenwatch backtest --help' for usage.\n",
 	} {
 		if code, _, stderr := call(t, &fake{}, line); code != 2 || stderr != want {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
 	"github.com/knowledgebeast/greenwatch/internal/backtest"
+	"github.com/knowledgebeast/greenwatch/internal/lab"
 	"github.com/knowledgebeast/greenwatch/internal/lab/stage"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
@@ -33,6 +34,18 @@ func TestABacktestDecidesAsTheDaemonDid(t *testing.T) {
 		t.Errorf("the backtest decided at %s, the daemon at %s", past.Decision.Time, decided)
 	}
 	t.Logf("the daemon decided at %s, the backtest at %s: %s", decided, past.Decision.Time, past.Decision.Reason)
+
+	kubeconfig, err := s.Lab.Kubeconfig(lab.Admin)
+	s.must(err)
+	code, stdout, stderr := greenwatch(s.t, s.Lab, "backtest", r.Name, "-n", s.Namespace, "--kubeconfig", kubeconfig,
+		"--prometheus", s.Prometheus.URL(), "-o", "json")
+	var kept backtest.Result
+	if err := json.Unmarshal([]byte(stdout), &kept); err != nil || code != 0 {
+		t.Fatalf("exit %d: %v: %s", code, err, stderr)
+	}
+	if apart := kept.Decision.Time.Sub(decided).D(); kept.Decision.Verdict != "rollback" || apart.Abs() > 3*time.Second {
+		t.Errorf("by its name the release is decided %+v", kept.Decision)
+	}
 
 	before := s.backtest(r.Spec.Cutover, failing)
 	if before.Decision.Verdict == "rollback" {

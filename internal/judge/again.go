@@ -53,6 +53,7 @@ func whole(v Verdict) Verdict {
 func inputOf(v Verdict) Input {
 	in := Input{At: v.At, Split: v.Split, Generation: v.Generation, Stretch: Newest, FirstTraffic: v.FirstTraffic}
 	for _, e := range v.Evidence {
+		in.Usual = in.Usual || e.Unusual != ""
 		if e.Attribution != nil {
 			in.Others = append(in.Others, e.Attribution.Other)
 		}

@@ -52,7 +52,7 @@ const muchWorse = 2
 func Suspects(m Matrix, v Verdict) []string {
 	var names []string
 	for i, e := range v.Evidence {
-		if _, _, ok := accused(m.Rows[i], e); ok || silent(m, m.Rows[i], e) {
+		if _, _, ok := accused(m.Rows[i], e); ok || silent(m, m.Rows[i], e, v.At.Sub(v.FirstTraffic)) {
 			names = append(names, e.Signal)
 		}
 	}
@@ -74,28 +74,49 @@ func accused(row Row, e Evidence) (Finding, limit, bool) {
 	return Finding{}, limit{}, false
 }
 
-// attribute compares a signal's evidence with the other side's. Where that is as bad, moving the traffic
-// would not help: what called for a rollback calls for people.
+// attribute compares a signal's evidence with the other sides', the first of them that tells. Where that is
+// as bad, moving the traffic would not help: what called for a rollback calls for people.
 func attribute(row Row, e *Evidence, others []Other) {
-	f, l, ok := accused(row, *e)
-	if !ok {
-		return
-	}
 	for _, o := range others {
-		ts, _, counts := tallied(row, f.Cell.Bound, o.Bins)
-		all := sum(ts)
-		if o.Signal != row.Signal || !counts || all.total < MinOther {
+		a, tells := compare(row, *e, o)
+		if a == nil {
 			continue
 		}
-		a := Attribution{Other: o, Total: signal.Number(all.total), Share: signal.Number(all.least / all.total)}
-		a.AsBad = l.asBad(ts, o.Against) && muchWorse*all.least/all.total >= shareOf(row, f, *e)
-		a.Text = a.words(row, f.Cell.Bound)
-		e.Attribution = &a
-		if a.AsBad && e.Tier == Rollback {
-			e.Tier = Consider
+		e.Attribution = a
+		if tells {
+			break
 		}
-		return
 	}
+	if a := e.Attribution; a != nil && a.AsBad && e.Tier == Rollback {
+		e.Tier = Consider
+	}
+}
+
+// Tells tells whether what another side counted answers if it is the release.
+func Tells(m Matrix, v Verdict, o Other) bool {
+	for i, e := range v.Evidence {
+		if _, tells := compare(m.Rows[i], e, o); tells {
+			return true
+		}
+	}
+	return false
+}
+
+// compare holds a signal's evidence against another side's; nil where they can't be compared. It tells
+// something if that side is as bad, or if the candidate is surely worse.
+func compare(row Row, e Evidence, o Other) (*Attribution, bool) {
+	f, l, ok := accused(row, e)
+	ts, _, counts := tallied(row, f.Cell.Bound, o.Bins)
+	other := sum(ts)
+	if !ok || o.Signal != row.Signal || !counts || other.total < MinOther {
+		return nil, false
+	}
+	own, _, _ := tallied(row, f.Cell.Bound, e.Bins)
+	mine := sum(own)
+	a := &Attribution{Other: o, Total: signal.Number(other.total), Share: signal.Number(other.least / other.total)}
+	a.AsBad = l.asBad(ts, o.Against) && muchWorse*other.least*mine.total >= mine.least*other.total
+	a.Text = a.words(row, f.Cell.Bound)
+	return a, a.AsBad || surelyBelow(other.least, other.least+mine.least, other.total/(other.total+mine.total), chanceOfOther)
 }
 
 // asBad tells whether the other side is beyond the bound: now, over the same stretch, or until then, as a
@@ -106,12 +127,6 @@ func (l limit) asBad(ts []tally, a Against) bool {
 		return all.least >= MinPart && all.least > l.p*all.total
 	}
 	return l.ask(ts).answer == Yes
-}
-
-func shareOf(row Row, f Finding, e Evidence) float64 {
-	ts, _, _ := tallied(row, f.Cell.Bound, e.Bins)
-	all := sum(ts)
-	return all.least / all.total
 }
 
 func (a Attribution) words(row Row, b Bound) string {
@@ -159,13 +174,13 @@ func (e Evidence) calls(t Tier) bool {
 // silentFor is how long a candidate may be unheard while stable is heard.
 const silentFor = signal.Duration(5 * 60e9)
 
-// silent tells whether nothing was heard of the requests for so long.
-func silent(m Matrix, row Row, e Evidence) bool {
+// silent tells whether nothing was heard of the requests for so long, of a candidate that is so old.
+func silent(m Matrix, row Row, e Evidence, age signal.Duration) bool {
 	if row.Signal != m.Requests || e.Tier != Blind {
 		return false
 	}
 	if e.Cause == signal.Empty || e.Cause == signal.Mismatch {
-		return true
+		return age >= silentFor
 	}
 	n := m.Bins(Cell{For: silentFor})
 	bins := newest(e.Bins, n)
@@ -178,8 +193,8 @@ func silent(m Matrix, row Row, e Evidence) bool {
 }
 
 // hush makes a candidate that is not heard a matter for people, if stable is heard all the while.
-func hush(m Matrix, row Row, e *Evidence, others []Other) {
-	if !silent(m, row, *e) {
+func hush(m Matrix, row Row, e *Evidence, age signal.Duration, others []Other) {
+	if !silent(m, row, *e, age) {
 		return
 	}
 	n := m.Bins(Cell{For: silentFor})

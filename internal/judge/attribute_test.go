@@ -29,6 +29,8 @@ func TestIsItTheRelease(t *testing.T) {
 		{"stable is bad, but the candidate far worse", bad, other(judge.StableNow, lots(6, 55, 1000)), judge.Rollback, "blue is now: 5.5 %"},
 		{"it was so before the release", bad, other(judge.StableBefore, lots(60, 110, 1000)), judge.Consider, "blue was as bad before the first traffic: 11 % of 60000"},
 		{"a burst an hour before is not as bad", bad, other(judge.StableBefore, then(lots(5, 900, 1000), lots(55, 0, 1000))), judge.Rollback, "blue was before"},
+		{"stable has requests of before the cutover, too few to tell, and was as bad before", bad, append(other(judge.StableNow, then(lots(5, 0, 10), lots(1, 2, 10))), other(judge.StableBefore, lots(60, 110, 1000))...), judge.Consider, "as bad"},
+		{"stable is surely better now, whatever was before", bad, append(other(judge.StableNow, lots(6, 1, 1000)), other(judge.StableBefore, lots(60, 110, 1000))...), judge.Rollback, "blue is now: 0.1 %"},
 		{"it was so last week", bad, other(judge.LastWeek, lots(6, 110, 1000)), judge.Consider, "at this time last week"},
 		{"nothing is wrong", lots(6, 0, 1000), other(judge.StableNow, lots(6, 110, 1000)), judge.Proceed, ""},
 	}
@@ -73,6 +75,7 @@ func TestSilenceIsAMatterForPeopleWhileStableIsHeard(t *testing.T) {
 		{"stable is gone, too", gone, other(judge.StableNow, shares("??????")), judge.Blind},
 		{"nobody asked", gone, nil, judge.Blind},
 		{"four minutes", []signal.Reading{errorRate(shares("..????"))}, other(judge.StableNow, lots(6, 0, 100)), judge.Proceed},
+		{"no series yet, three minutes after the first traffic", []signal.Reading{{Signal: "error-rate", Cause: signal.Mismatch}}, other(judge.StableNow, lots(6, 0, 100)), judge.Blind},
 		{"no series at all", []signal.Reading{{Signal: "error-rate", Cause: signal.Empty}}, other(judge.StableNow, lots(6, 0, 100)), judge.Consider},
 		{"it is heard, but idle", []signal.Reading{errorRate(shares("...000000"))}, other(judge.StableNow, lots(6, 0, 100)), judge.Blind},
 	}
@@ -80,6 +83,9 @@ func TestSilenceIsAMatterForPeopleWhileStableIsHeard(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			in := judge.Input{At: at, Readings: c.readings, Others: c.others}
+			if c.readings[0].Cause == signal.Mismatch {
+				in.FirstTraffic = at.Add(-3 * minute)
+			}
 			v := judge.Judge(m, in)
 			if v.Tier != c.want || c.want == judge.Consider && v.Reason != "error-rate: nothing is heard of it for 5m, while blue is heard" {
 				t.Errorf("got %s: %s", v.Tier, v.Reason)
@@ -130,6 +136,65 @@ func TestABoundRelativeToTheBaseline(t *testing.T) {
 			}
 			if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
 				t.Errorf("judged again: %s (%s)", again.Tier, again.Reason)
+			}
+		})
+	}
+}
+
+// A check looks into what is worse than before the release, and not as last week.
+func TestWhatIsNotAsUsualIsLookedInto(t *testing.T) {
+	errors := errorRow(cell(judge.Rollback, above(0.05), 5))
+	slow := judge.Row{Signal: "error-rate", Kind: signal.Quantile, Q: 0.99, Unit: "seconds", Required: true}
+	rate := judge.Row{Signal: "error-rate", Kind: signal.Rate, Unit: "/s", Required: true}
+	values := func(n int, v signal.Number) []signal.Bin {
+		bins := lots(n, 0, 1000)
+		for i := range bins {
+			bins[i].Part, bins[i].Value = 0, v
+		}
+		return bins
+	}
+	cases := []struct {
+		name     string
+		row      judge.Row
+		bins     []signal.Bin
+		baseline signal.Number
+		week     []signal.Bin
+		want     judge.Tier
+	}{
+		{"four times the errors", errors, lots(40, 4, 2000), 0.0005, nil, judge.Investigate},
+		{"half as many again", errors, lots(40, 3, 4000), 0.0005, nil, judge.Proceed},
+		{"a tiny difference that is sure", errors, lots(40, 4, 10_000), 0.0001, nil, judge.Proceed},
+		{"fewer", errors, lots(40, 0, 2000), 0.0005, nil, judge.Proceed},
+		{"half an hour is not over", errors, lots(29, 4, 2000), 0.0005, nil, judge.Proceed},
+		{"a fifth slower", slow, values(40, 0.12), 0.1, nil, judge.Investigate},
+		{"now and then", slow, then(values(30, 0.1), values(10, 0.12)), 0.1, nil, judge.Proceed},
+		{"faster", slow, values(40, 0.05), 0.1, nil, judge.Proceed},
+		{"a fifth slower, as last week", slow, values(40, 0.12), 0.1, values(40, 0.118), judge.Proceed},
+		{"a fifth slower, not as last week", slow, values(40, 0.12), 0.1, values(40, 0.1), judge.Investigate},
+		{"half the traffic, and who knows how it was last week", rate, values(40, 5), 10, nil, judge.Proceed},
+		{"half the traffic, as last week", rate, values(40, 5), 10, values(40, 5.2), judge.Proceed},
+		{"half the traffic of last week", rate, values(40, 5), 10, values(40, 9), judge.Investigate},
+		{"a surge", rate, values(40, 50), 10, values(40, 9), judge.Proceed},
+		{"no baseline", slow, values(40, 0.12), nan, nil, judge.Proceed},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			m := matrix(c.row)
+			in := judge.Input{At: at, Stretch: judge.Whole, Since: at.Add(-5 * minute), Readings: []signal.Reading{errorRate(c.bins)},
+				Baseline: []judge.Baseline{{Signal: "error-rate", Value: c.baseline, Total: 100_000}}, Usual: true}
+			if c.week != nil {
+				in.Others = other(judge.LastWeek, c.week)
+			}
+			v := judge.Judge(m, in)
+			if v.Tier != c.want || (v.Evidence[0].Unusual != "") != (c.want == judge.Investigate) {
+				t.Errorf("got %s: %s", v.Tier, v.Reason)
+			}
+			if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
+				t.Errorf("judged again: %s (%s), first %s (%s)", again.Tier, again.Reason, v.Tier, v.Reason)
+			}
+			in.Usual = false
+			if v := judge.Judge(m, in); v.Tier != judge.Proceed {
+				t.Errorf("the guard does not ask for it: %s", v.Tier)
 			}
 		})
 	}

@@ -62,6 +62,7 @@ func BenchmarkVerdict(b *testing.B) {
 	}{
 		{"guard", whole.Only(func(c judge.Cell) bool { return c.Tier == judge.Rollback || c.Tier == judge.Consider }),
 			judge.Input{At: at, Readings: well(whole, 10), Stretch: judge.Newest}},
+		{"check-5m", whole, judge.Input{At: at, Readings: well(whole, judge.MostBins), Stretch: judge.Whole, Since: at.Add(-5 * minute)}},
 		{"check-24h", whole, judge.Input{At: at, Readings: well(whole, day), Stretch: judge.Whole, Since: at.Add(-day * minute)}},
 	}
 	for _, c := range cases {

@@ -77,7 +77,13 @@ func (a asked) until(end int) ruling {
 // was not seen then stays unknown; that it was quiet then does not.
 func (a asked) ever(since signal.Instant, now ruling) (ruling, int) {
 	at := len(a.bins)
+	over, unseen := at, at // the last of its kind before end
 	for end := at - 1; end > a.from+a.n && now.answer != Yes && a.bins[end-1].End > since; end-- {
+		over = a.before(min(over, end), func(t tally) bool { return t.over(a.p) })
+		unseen = a.before(min(unseen, end), func(t tally) bool { return !t.seen })
+		if a.counts && end-over > a.reach() && end-unseen > a.n+1 {
+			continue // neither a yes nor a gap: what it takes for them is not there
+		}
 		then := a.until(end)
 		if then.answer == Yes || then.answer == Unknown && then.cause == signal.Gap && now.answer == No {
 			now, at = then, end
@@ -85,6 +91,22 @@ func (a asked) ever(since signal.Instant, now ruling) (ruling, int) {
 	}
 	return now, at
 }
+
+// before gives the last tally up to an end, not including it, that is so; far away if none is.
+func (a asked) before(end int, so func(tally) bool) int {
+	if !a.counts {
+		return end
+	}
+	for end--; end >= 0 && !so(a.tallies[end]); end-- {
+	}
+	if end < 0 {
+		return -mostPooled - 3*a.n
+	}
+	return end + 1
+}
+
+// reach is how many bins back a yes needs one that is beyond the bound.
+func (a asked) reach() int { return max(3*a.n, wider[len(wider)-1]) }
 
 // values asks bins that hold no counts: each must be beyond the bound, but for one between others that
 // may be unknown. One that is within it ends the stretch.

@@ -69,7 +69,8 @@ func weigh(m Matrix, row Row, in Input) Evidence {
 	e.Bins = bins
 	summarise(&e)
 	attribute(row, &e, in.Others)
-	hush(m, row, &e, in.Others)
+	hush(m, row, &e, in.At.Sub(in.FirstTraffic), in.Others)
+	notice(row, &e, r, in)
 	return e
 }
 
@@ -236,6 +237,8 @@ func sentence(m Matrix, row Row, e Evidence) string {
 	}
 	worst := slices.MinFunc(append(e.Findings, Finding{}), func(a, b Finding) int { return a.rank() - b.rank() })
 	switch {
+	case e.Unusual != "":
+		return clip(e.Unusual)
 	case worst.Answer != Yes && e.Attribution != nil:
 		return clip(row.Signal + ": " + e.Attribution.Text)
 	case worst.Answer != Yes:

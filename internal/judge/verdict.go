@@ -76,6 +76,9 @@ type Evidence struct {
 	Availability *signal.Availability `json:"availability,omitempty"`
 	// Baseline is what stable measured before the candidate's first traffic.
 	Baseline *Baseline `json:"baseline,omitempty"`
+	// Unusual says how the signal differs from its baseline, where it is worse.
+	// +kubebuilder:validation:MaxLength=256
+	Unusual string `json:"unusual,omitempty"`
 	// Attribution says whether it is the release, where that was asked.
 	Attribution *Attribution `json:"attribution,omitempty"`
 }
@@ -149,6 +152,8 @@ type Input struct {
 	FirstTraffic signal.Instant
 	// Baseline is what stable measured before, by signal.
 	Baseline []Baseline
+	// Usual asks for what is not as usual, too.
+	Usual bool
 	// Others are what other sides counted, the best to compare with first.
 	Others []Other
 	// Generation is recorded in the verdict.

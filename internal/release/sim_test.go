@@ -61,6 +61,8 @@ type trouble struct {
 
 // sim plays one release: a scripted world around the real Advance, Pending, Need and Wake.
 type sim struct {
+	// compared is whether the guard compares with blue.
+	compared bool
 	t        *testing.T
 	now      signal.Instant
 	plan     *release.Plan
@@ -249,7 +251,11 @@ func (s *sim) observe() release.Observed {
 // judge judges a slot now, from what the script says.
 func (s *sim) judge(plan *release.Plan, slot string, consider bool) judge.Verdict {
 	m := plan.Matrix.Only(func(c judge.Cell) bool { return c.Tier == judge.Rollback || consider && c.Tier == judge.Consider })
-	return judge.Judge(m, judge.Input{At: s.now, Readings: s.readings(slot, s.now, 10), Split: s.world.Split(green)})
+	in := judge.Input{At: s.now, Readings: s.readings(slot, s.now, 10), Split: s.world.Split(green), FirstTraffic: s.state.FirstTraffic}
+	if s.compared && slot == green {
+		in.Others = []judge.Other{{Signal: "error-rate", Against: judge.StableNow, Slot: blue, Bins: s.readings(blue, s.now, 10)[0].Bins}}
+	}
+	return judge.Judge(m, in)
 }
 
 func (s *sim) check(c schedule.Check) judge.Verdict {

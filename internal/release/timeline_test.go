@@ -387,6 +387,24 @@ func TestBadStableIsPagedAndTheCandidateStays(t *testing.T) {
 	s.happened("51m0s RolledBack ScaleDown", "1h24m40s ScaleAway Performed", "1h24m40s ClosePage StableBad")
 }
 
+// What is as bad on the other side is not the release: people are paged, once, and the traffic stays. When
+// the other side recovers, it is the release after all.
+func TestWhatIsAsBadOnTheOtherSideIsNotTheRelease(t *testing.T) {
+	s := bad(t).errors(blue, 20*time.Minute, 40*time.Minute, 0.2)
+	s.compared = true
+	s.until(39 * time.Minute)
+	s.happened("24m30s OpenPage RollbackWithheld")
+	s.never("RollingBack")
+	s.never("OpenPage Consider")
+	if c := s.state.Condition(release.ConditionWithheld); c == nil || c.Reason != "BothSides" || s.state.Verdict.Tier != judge.Consider || s.count("OpenPage") != 1 {
+		t.Errorf("withheld: %+v; stands: %+v; %d pages", c, s.state.Verdict, s.count("OpenPage"))
+	}
+	s.until(time.Hour).happened("45m15s RollingBack Recheck", "45m25s RolledBack WatchStable")
+	control := bad(t)
+	control.compared = true
+	control.until(time.Hour).happened("24m30s RollingBack Recheck")
+}
+
 func TestAHoldKeepsTheCandidateUp(t *testing.T) {
 	s := bad(t).at(time.Hour, hold(4*time.Hour)).until(3*time.Hour + 59*time.Minute)
 	s.never("ScaleAway")

@@ -65,6 +65,9 @@ func note(e judge.Evidence, reason string) []string {
 			break
 		}
 	}
+	if !said(reason, e.Unusual) {
+		lines = append(lines, strings.TrimPrefix(e.Unusual, e.Signal+" "))
+	}
 	if a := e.Attribution; a != nil && !said(reason, a.Text) {
 		lines = append(lines, a.Text)
 	}

@@ -35,7 +35,7 @@ func Make(kind string, seed uint64, scrape float64) Truth {
 			Latency: func(float64, int) Latency { return Latency{Median: median, Sigma: sigma} },
 			Hits:    always(hits), Heard: func(float64) bool { return true }, Ready: func(float64) int { return 2 }}
 	}
-	t := Truth{Kind: kind, Seed: seed, Scrape: scrape, Rate: always(d.scale(3, 120)), Blue: side(), Green: side(),
+	t := Truth{Kind: kind, Seed: seed, Scrape: scrape, Until: Length, Rate: always(d.scale(3, 120)), Blue: side(), Green: side(),
 		Spread: d.between(0, 0.25), Missed: func(float64) bool { return false }}
 	if d.IntN(2) == 0 {
 		t.Deployed = -d.between(6, 30) * minute

@@ -34,12 +34,12 @@ var rules = []rule{
 	{Rollback, 5 * minute, func(t Truth, x float64) bool { return t.fails(x, 0.05) && !t.excused(x) }},
 	{Rollback, 5 * minute, func(t Truth, x float64) bool { return t.served(x) && t.Green.above(x, 1) > 0.01 && !t.warming(x) }},
 	{Rollback, minute, func(t Truth, x float64) bool { return t.served(x) && t.Green.Ready(x) == 0 }},
-	{Consider, 10 * minute, func(t Truth, x float64) bool { return t.fails(x, 0.01) }},
-	{Consider, 10 * minute, func(t Truth, x float64) bool { return t.served(x) && t.Green.above(x, 0.2) > 0.01 }},
+	{Consider, 10 * minute, func(t Truth, x float64) bool { return t.fails(x, 0.01) && !t.warming(x) }},
+	{Consider, 10 * minute, func(t Truth, x float64) bool { return t.served(x) && t.Green.above(x, 0.2) > 0.01 && !t.warming(x) }},
 	{Consider, 10 * minute, func(t Truth, x float64) bool { return t.served(x) && t.Green.Hits(x) < 0.7*t.Blue.Hits(t.Deployed) }},
 	{Consider, 6 * minute, func(t Truth, x float64) bool { return t.served(x) && !t.Green.Heard(x) }},
-	{Investigate, 3 * minute, func(t Truth, x float64) bool { return t.fails(x, 0.001) }},
-	{Investigate, 3 * minute, func(t Truth, x float64) bool { return t.served(x) && t.Green.above(x, 0.1) > 0.01 }},
+	{Investigate, 3 * minute, func(t Truth, x float64) bool { return t.fails(x, 0.001) && !t.warming(x) }},
+	{Investigate, 3 * minute, func(t Truth, x float64) bool { return t.served(x) && t.Green.above(x, 0.1) > 0.01 && !t.warming(x) }},
 }
 
 func (t Truth) served(x float64) bool { return x >= t.Deployed && t.Share(x) > 0 }
@@ -83,7 +83,7 @@ func Of(t Truth) Label {
 func (r rule) since(t Truth) (float64, bool) {
 	begun := math.NaN()
 	var bad []float64
-	for x := t.Deployed; x < Length; x += tick {
+	for x := t.Deployed; x < t.Until; x += tick {
 		if !r.bad(t, x) {
 			begun = math.NaN()
 			continue

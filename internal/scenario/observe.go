@@ -51,7 +51,7 @@ func (r Run) pod(b *strings.Builder, d dice, slot string, p int, side Side, shar
 	begin += d.Float64() * r.Scrape
 	restarts := side.Restarts
 	noise, until := 1.0, math.Inf(-1)
-	for t := begin; t < Length+2*minute; t += r.Scrape {
+	for t := begin; t < r.Until+2*minute; t += r.Scrape {
 		if t > until {
 			noise, until = math.Exp(r.Spread*d.NormFloat64()-r.Spread*r.Spread/2), t+minute
 		}
@@ -113,7 +113,7 @@ func (r Run) expose(b *strings.Builder, slot string, p int, t float64, x pod) {
 
 // replicas writes what kube-state-metrics tells of a slot.
 func (r Run) replicas(b *strings.Builder, slot string, side Side) {
-	for t := Begin; t < Length+2*minute; t += 30 {
+	for t := Begin; t < r.Until+2*minute; t += 30 {
 		labels := fmt.Sprintf(`job="kube-state-metrics",namespace=%q,deployment="knowledgebeast-%s"`, r.Namespace(), slot)
 		fmt.Fprintf(b, "kube_deployment_spec_replicas{%s} %d %.3f\n", labels, side.Pods, r.Cutover+t)
 		fmt.Fprintf(b, "kube_deployment_status_replicas_ready{%s} %d %.3f\n", labels, side.Ready(t), r.Cutover+t)

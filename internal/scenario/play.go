@@ -88,7 +88,7 @@ func (s Stage) judge(ctx context.Context, c *measure.Client, r Run) (Outcome, er
 		return Outcome{}, err
 	}
 	at := func(t float64) signal.Instant { return signal.Instant(r.Cutover + t) }
-	result, err := backtest.Run(ctx, backtest.Options{Plan: plan, Candidate: "green", Deployed: at(r.Deployed), Cutover: at(0), Until: at(Length),
+	result, err := backtest.Run(ctx, backtest.Options{Plan: plan, Candidate: "green", Deployed: at(r.Deployed), Cutover: at(0), Until: at(r.Until),
 		Fetch: func(ctx context.Context, asks []signal.Ask, s watchdog.Span, every signal.Duration) []signal.Reading {
 			return c.Read(ctx, asks, measure.Range{From: s.From, To: s.To, Bin: s.Bin, Every: every})
 		},
@@ -98,7 +98,11 @@ func (s Stage) judge(ctx context.Context, c *measure.Client, r Run) (Outcome, er
 	if err != nil {
 		return Outcome{}, err
 	}
-	return Outcome{Run: r, Label: Of(r.Truth), Decision: result.Decision.Verdict, At: float64(result.Decision.Time) - r.Cutover,
+	checks := map[string]int{}
+	for _, c := range result.Checks {
+		checks[c.Verdict]++
+	}
+	return Outcome{Run: r, Label: Of(r.Truth), Checks: checks, Decision: result.Decision.Verdict, At: float64(result.Decision.Time) - r.Cutover,
 		Reason: result.Decision.Reason, Worst: worst(result)}, nil
 }
 

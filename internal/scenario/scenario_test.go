@@ -68,3 +68,35 @@ func TestScenarios(t *testing.T) {
 	}
 	t.Logf("seeds %d to %d\n%s", *first, *first+uint64(*seeds)-1, scenario.Table(outcomes))
 }
+
+// Two days of a healthy service whose traffic comes and goes: nothing for people, and next to nothing to
+// look into. The control has a share of errors that is worth a look.
+func TestTwoHealthyDays(t *testing.T) {
+	stage := scenario.Stage{Lab: cluster.ForTest(t).Lab, Policy: "../../configs/knowledgebeast.yaml"}
+	var truths []scenario.Truth
+	for i, kind := range []string{"irregular", "irregular", "rhythm", "slightly"} {
+		truth := scenario.Make(kind, *first+uint64(i), 60)
+		truth.Until = 49 * 3600
+		truths = append(truths, truth)
+	}
+	outcomes, err := stage.Play(t.Context(), truths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range outcomes {
+		checks := 0
+		for _, n := range o.Checks {
+			checks += n
+		}
+		t.Logf("%s, seed %d: worst %s, checks %v", o.Kind, o.Seed, o.Worst, o.Checks)
+		investigate := o.Checks["investigate"]
+		switch {
+		case o.Kind == "slightly":
+			if 2*investigate < checks {
+				t.Errorf("the control is looked into in %d of %d checks alone", investigate, checks)
+			}
+		case o.Worst == "consider" || o.Worst == "rollback" || 20*investigate >= checks || checks < 59:
+			t.Errorf("%s, seed %d: worst %s, checks %v", o.Kind, o.Seed, o.Worst, o.Checks)
+		}
+	}
+}

@@ -16,6 +16,8 @@ type Outcome struct {
 	Decision string
 	At       float64
 	Reason   string
+	// Checks counts the checks by their verdict.
+	Checks map[string]int
 	// Worst is the worst tier that stood at any time.
 	Worst string
 }

@@ -16,7 +16,7 @@ const (
 	hour   = 3600.0
 	// Begin is where the history begins: an hour and a bit before any canary.
 	Begin = -105 * minute
-	// Length is how long after the cutover a release is watched.
+	// Length is how long after the cutover a release is watched, if nothing else is said.
 	Length = 150 * minute
 )
 
@@ -28,6 +28,8 @@ type Truth struct {
 	Scrape float64
 	// Deployed is when green got its first traffic.
 	Deployed float64
+	// Until is how long after the cutover it is watched.
+	Until float64
 	// Rate is the requests per second of the whole service, Share the part of it that green gets.
 	Rate  func(t float64) float64
 	Share func(t float64) float64

@@ -22,8 +22,11 @@ func (d *Daemon) compared(ctx context.Context, m measurement, l horizon, matrix 
 		e := evidenceOf(v, name)
 		span := spanOf(e, matrix, l)
 		for _, at := range d.elsewhere(m, span, matrix.Bin) {
-			if o := d.other(ctx, m, name, at); enough(o) || e.Tier == judge.Blind {
+			o := d.other(ctx, m, name, at)
+			if enough(o) || e.Tier == judge.Blind {
 				out = append(out, o)
+			}
+			if e.Tier == judge.Blind || judge.Tells(matrix, v, o) {
 				break
 			}
 		}
@@ -64,6 +67,17 @@ func (d *Daemon) elsewhere(m measurement, now Span, bin signal.Duration) []place
 	}
 	then := Span{From: now.From.Add(-week), To: now.To.Add(-week), Bin: bin}
 	return append(out, place{judge.LastWeek, []release.Side{m.stable(), m.candidate()}, then})
+}
+
+// lastWeek measures signals at the same time last week, on whichever slot had the traffic then.
+func (d *Daemon) lastWeek(ctx context.Context, m measurement, at signal.Instant, bin signal.Duration, names []string) []judge.Other {
+	const bins = 40 // a little more than a check compares
+	then := Span{From: at.Add(-week - bins*bin), To: at.Add(-week), Bin: bin}
+	var out []judge.Other
+	for _, name := range names {
+		out = append(out, d.other(ctx, m, name, place{judge.LastWeek, []release.Side{m.stable(), m.candidate()}, then}))
+	}
+	return out
 }
 
 // other reads a signal at a place: of several slots, that which counted most.

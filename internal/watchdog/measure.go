@@ -221,9 +221,8 @@ func (d *Daemon) check(ctx context.Context, m measurement, o *release.Observed) 
 		in.Readings = append(in.Readings, available(matrix, o.World.Slot(m.candidate().Slot), m.candidate())...)
 	}
 	v := judge.Judge(matrix, in)
-	if in.Others = d.compared(ctx, m, horizon{end: c.At}, matrix, v); len(in.Others) > 0 {
-		v = judge.Judge(matrix, in)
-	}
+	in.Others, in.Usual = append(d.compared(ctx, m, horizon{end: c.At}, matrix, v), d.lastWeek(ctx, m, c.At, matrix.Bin, judge.Unusual(matrix, in, v))...), true
+	v = judge.Judge(matrix, in)
 	d.meter.Checked(v.Tier, late)
 	return &release.CheckVerdict{Check: c, Late: late, Verdict: v}
 }
