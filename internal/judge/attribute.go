@@ -28,8 +28,8 @@ type Other struct {
 	Against Against `json:"against"`
 	// +kubebuilder:validation:MaxLength=63
 	Slot string `json:"slot"`
-	// +kubebuilder:validation:MaxItems=120
-	Bins []signal.Bin `json:"bins,omitempty"`
+	// +kubebuilder:validation:Type=string
+	Bins signal.Bins `json:"bins,omitempty"`
 }
 
 // Attribution says whether it is the release: what the other side counted, and whether that is as bad.

@@ -46,7 +46,7 @@ func TestIsItTheRelease(t *testing.T) {
 			if held := v.HeldBack() != ""; held != (c.want == judge.Consider) {
 				t.Errorf("held back: %q", v.HeldBack())
 			}
-			if again := judge.Again(m, v); again.Tier != v.Tier || again.Reason != v.Reason {
+			if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
 				t.Errorf("judged again: %s (%s)", again.Tier, again.Reason)
 			}
 		})
@@ -92,7 +92,7 @@ func TestSilenceIsAMatterForPeopleWhileStableIsHeard(t *testing.T) {
 			if v.Tier != c.want || c.want == judge.Consider && v.Reason != "error-rate: nothing is heard of it for 5m, while blue is heard" {
 				t.Errorf("got %s: %s", v.Tier, v.Reason)
 			}
-			if again := judge.Again(m, v); again.Tier != v.Tier || again.Reason != v.Reason {
+			if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
 				t.Errorf("judged again: %s (%s)", again.Tier, again.Reason)
 			}
 		})
@@ -136,7 +136,7 @@ func TestABoundRelativeToTheBaseline(t *testing.T) {
 			if v.Tier != c.want || !strings.Contains(v.Reason, c.says) {
 				t.Errorf("got %s: %s; want %s: %s", v.Tier, v.Reason, c.want, c.says)
 			}
-			if again := judge.Again(matrix(c.row), v); again.Tier != v.Tier || again.Reason != v.Reason {
+			if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
 				t.Errorf("judged again: %s (%s)", again.Tier, again.Reason)
 			}
 		})
@@ -191,7 +191,7 @@ func TestWhatIsNotAsUsualIsLookedInto(t *testing.T) {
 			if v.Tier != c.want || (v.Evidence[0].Unusual != "") != (c.want == judge.Investigate) {
 				t.Errorf("got %s: %s", v.Tier, v.Reason)
 			}
-			if again := judge.Again(m, v); again.Tier != v.Tier || again.Reason != v.Reason {
+			if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
 				t.Errorf("judged again: %s (%s), first %s (%s)", again.Tier, again.Reason, v.Tier, v.Reason)
 			}
 			in.Usual = false
