@@ -40,7 +40,7 @@ const (
 func LabelOf(t Truth) Label {
 	cells := integrate(t, true)
 	for _, r := range rollbackRules(t) {
-		if l, ok := r.in(cells, t); ok {
+		if l, ok := r.in(cells); ok {
 			l.Hold = r.relative && sameElsewhere(t, cells, l)
 			if l.Hold {
 				l.Tier, l.Why = judge.Consider, "both sides: "+l.Why
@@ -49,7 +49,7 @@ func LabelOf(t Truth) Label {
 		}
 	}
 	for _, r := range lowerRules(t, cells) {
-		if l, ok := r.in(cells, t); ok {
+		if l, ok := r.in(cells); ok {
 			return l
 		}
 	}
@@ -109,10 +109,10 @@ func lowerRules(t Truth, cells []cell) []rule {
 }
 
 // in looks for the first stretch that fulfils the rule.
-func (r rule) in(cells []cell, t Truth) (Label, bool) {
+func (r rule) in(cells []cell) (Label, bool) {
 	first, found := r.lasting(cells)
 	if r.scattered != nil {
-		if l, ok := r.apart(cells, t); ok && (!found || l.Due < first.Due) {
+		if l, ok := r.apart(cells); ok && (!found || l.Due < first.Due) {
 			return l, true
 		}
 	}
@@ -136,8 +136,18 @@ func (r rule) lasting(cells []cell) (Label, bool) {
 	return Label{}, false
 }
 
-// apart looks for enough bad minutes, which need not follow one another. The onset is that of the first of them.
-func (r rule) apart(cells []cell, t Truth) (Label, bool) {
+// first gives when it is bad first, from a moment on.
+func (r rule) first(cells []cell, from float64) float64 {
+	for _, c := range cells {
+		if c.from >= from && r.bad(c) {
+			return c.from
+		}
+	}
+	return from
+}
+
+// apart looks for enough bad minutes, which need not follow one another. The onset lies in the first of them.
+func (r rule) apart(cells []cell) (Label, bool) {
 	var bad []cell
 	for _, m := range minutes(cells) {
 		bad = slices.DeleteFunc(bad, func(c cell) bool { return c.from <= m.to-badMinutesOf*minute-minute/2 })
@@ -145,7 +155,7 @@ func (r rule) apart(cells []cell, t Truth) (Label, bool) {
 			continue
 		}
 		if bad = append(bad, m); len(bad) >= badMinutes {
-			return Label{Tier: r.tier, Why: r.why + " in 5 of 15 min", Onset: bad[0].from, Due: m.to}, true
+			return Label{Tier: r.tier, Why: r.why + " in 5 of 15 min", Onset: r.first(cells, bad[0].from), Due: m.to}, true
 		}
 	}
 	return Label{}, false

@@ -70,10 +70,11 @@ func TestTheOnsetIsWhenItBegan(t *testing.T) {
 		curve      Curve
 		onset, due float64
 	}{
-		"step":     {step(1500, 0, 0.3), 1500, 1800},
-		"ramp":     {ramp(1500, 2500, 0, 0.5), 1600, 1900},
-		"dead":     {step(1500, 0, 1), 1500, 1530},
-		"flapping": {flapping(1500, 120, 60, 0.3, 0), 1500, 1500 + 7*60},
+		"step":                 {step(1500, 0, 0.3), 1500, 1800},
+		"step within a minute": {step(1515, 0, 0.3), 1515, 1800},
+		"ramp":                 {ramp(1500, 2500, 0, 0.5), 1600, 1900},
+		"dead":                 {step(1500, 0, 1), 1500, 1530},
+		"flapping":             {flapping(1500, 120, 60, 0.3, 0), 1500, 1500 + 7*60},
 	} {
 		s := plain()
 		s.failing(c.curve)
