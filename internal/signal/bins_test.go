@@ -94,7 +94,7 @@ func TestAListOfBinsIsReadToo(t *testing.T) {
 
 func TestALineThatIsWrongSaysWhere(t *testing.T) {
 	for line, want := range map[string]string{
-		`"3/1000"`:                         `bins "3/1000": begins with "3/1000": want a head such as 2006-01-02T15:04:05Z every 1m:`,
+		`"3/1000"`:                         `bins "3/1000": begins with "3/1000": want a head such as 2006-01-02T15:04:05Z every 1m: before the bins`,
 		`"today: 3/1000"`:                  `time "today:": want RFC 3339`,
 		`"2026-11-24T09:00:00Z each 1m:"`:  `"each" in the head: want every or over`,
 		`"2026-11-24T09:00:00Z every 0s:"`: `every "0s": want a time from 1s to 168h`,

@@ -41,7 +41,7 @@ func parseHead(words []string) (h head, rest []string, err error) {
 		n++
 	}
 	if n == len(words) || n > 4 || n%2 != 0 {
-		return h, nil, fmt.Errorf("begins with %q: want a head such as 2006-01-02T15:04:05Z every 1m:", words[0])
+		return h, nil, fmt.Errorf("begins with %q: want a head such as 2006-01-02T15:04:05Z every 1m: before the bins", words[0])
 	}
 	rest = words[n+1:]
 	t, err := time.Parse(time.RFC3339, strings.TrimSuffix(words[0], ":"))
