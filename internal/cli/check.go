@@ -42,7 +42,7 @@ The exit code tells the verdict:
 			"# The same for a script, with another Prometheus",
 			"NAME check knowledgebeast -n production --prometheus http://localhost:9090 -o json",
 			"",
-			"# With what is in force and the queries that were asked",
+			"# With the queries that were asked",
 			"NAME check knowledgebeast -o wide"),
 		Args: takes(exactlyOne("POLICY")),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -70,7 +70,7 @@ The exit code tells the verdict:
 
 func matrix(v judge.Verdict, plan *release.Plan, form output) string {
 	parts := []string{report.Matrix(v)}
-	if form == wide && plan != nil {
+	if plan != nil {
 		parts = append(parts, report.InForce(*plan))
 	}
 	if form == wide {
