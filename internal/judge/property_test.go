@@ -74,7 +74,7 @@ func (t *tape) bins(kind signal.Kind, n int) []signal.Bin {
 		b.Total = signal.Number([]int{1, 3, 20, 1000, 5000}[t.next()%5])
 		level := t.next() % 8
 		if calm && level > 0 && i > 0 {
-			b.Total, b.Part, b.Value, b.Cause = bins[i-1].Total, bins[i-1].Part, bins[i-1].Value, bins[i-1].Cause
+			b.Total, b.Part, b.Value, b.Cause, b.Over = bins[i-1].Total, bins[i-1].Part, bins[i-1].Value, bins[i-1].Cause, bins[i-1].Over
 			bins = append(bins, b)
 			continue
 		}
