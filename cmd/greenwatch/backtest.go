@@ -44,7 +44,7 @@ func backtestPast(ctx context.Context, o cli.BacktestOptions) (backtest.Result, 
 		return backtest.Result{}, err
 	}
 	past.Fetch = func(ctx context.Context, asks []gwsignal.Ask, s watchdog.Span, every gwsignal.Duration) []gwsignal.Reading {
-		return client.Read(ctx, asks, measure.Range{From: s.From, To: s.To, Bin: s.Bin, Every: every})
+		return client.Read(ctx, asks, measure.Range{From: s.From, To: s.To, Bin: s.Bin, Every: every, Past: true})
 	}
 	past.Interval = func(ctx context.Context, asks []gwsignal.Ask, at gwsignal.Instant) (gwsignal.Duration, error) {
 		f := client.Newest(ctx, asks, at)

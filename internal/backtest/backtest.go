@@ -143,11 +143,11 @@ func (o Options) check() error {
 	return nil
 }
 
-// withoutCluster does not let what only the cluster knows make every verdict blind.
+// withoutCluster does not let what only the cluster knows, or only the present, make every verdict blind.
 func withoutCluster(p *release.Plan) *release.Plan {
 	p = p.DeepCopy()
 	for i := range p.Matrix.Rows {
-		if r := &p.Matrix.Rows[i]; r.Kind == signal.Kubernetes {
+		if r := &p.Matrix.Rows[i]; r.Kind.Fact() {
 			r.Required = false
 		}
 	}

@@ -11,6 +11,9 @@ func answer(m Matrix, row Row, c Cell, r signal.Reading, in Input) (Finding, []s
 	if c.Bound.Unavailable {
 		return unavailable(m, c, r, in)
 	}
+	if row.Kind.Fact() {
+		return fact(c, r, in)
+	}
 	if c.Bound.Above == nil && c.Bound.Below == nil {
 		return Finding{Cell: c, Answer: Unknown, Bins: int32(m.Bins(c)), Cause: signal.NoBaseline}, newest(r.Bins, MinBins)
 	}

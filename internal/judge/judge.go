@@ -54,8 +54,8 @@ func weigh(m Matrix, row Row, in Input) Evidence {
 		}
 		unknown = unknown || said == Unknown
 		switch {
-		case said == Yes && c.Tier.Worse(e.Tier):
-			e.Tier, bins = c.Tier, stretch
+		case said == Yes && f.Cell.Tier.Worse(e.Tier):
+			e.Tier, bins = f.Cell.Tier, stretch
 		case e.Tier == Proceed && (said == Unknown && by == No || said == by && len(stretch) > len(bins)):
 			bins, by = stretch, said
 		}
@@ -245,6 +245,8 @@ func sentence(m Matrix, row Row, e Evidence) string {
 		return ""
 	case worst.Cell.Bound.Unavailable:
 		return unavailableSentence(m, e)
+	case row.Kind.Fact():
+		return clip(factSentence(row, e, worst))
 	}
 	s := fmt.Sprintf("%s is %s, %s %s", row.Signal, row.Amount(e.Value), row.Text(worst.Cell.Bound), howLong(m, worst))
 	if b := worst.Cell.Bound; e.Baseline != nil && (b.FallsBy != nil || b.RisesBy != nil) {

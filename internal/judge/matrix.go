@@ -151,7 +151,9 @@ func (m Matrix) Only(keep func(Cell) bool) Matrix {
 
 // Text says a bound in words, with the row's unit: "above 5 %".
 func (r Row) Text(b Bound) string {
-	switch {
+	switch text := factText(r.Kind); {
+	case text != "" && b.Above != nil && *b.Above == 0:
+		return text
 	case b.RisesBy != nil:
 		return fmt.Sprintf("over %.3g %% above its baseline", float64(*b.RisesBy)*100)
 	case b.FallsBy != nil:
@@ -171,6 +173,8 @@ func (r Row) Amount(n signal.Number) string {
 	switch {
 	case n.IsNaN():
 		return "unknown"
+	case r.Kind.Fact():
+		return factAmount(r.Kind, n)
 	case r.Kind == signal.Ratio:
 		return fmt.Sprintf("%.3g %%", float64(n)*100)
 	case r.Kind == signal.Rate:

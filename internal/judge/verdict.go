@@ -20,7 +20,7 @@ const (
 
 // How says in which way a bound has lasted.
 //
-// +kubebuilder:validation:Enum=Held;Flapping;Pooled
+// +kubebuilder:validation:Enum=Held;Flapping;Pooled;Before
 type How string
 
 // The ways.
@@ -28,6 +28,7 @@ const (
 	Held     How = "Held"     // in every bin, one after another
 	Flapping How = "Flapping" // altogether, though it comes and goes
 	Pooled   How = "Pooled"   // in every bin of several added up, since single ones hold too few events
+	Before   How = "Before"   // since before the candidate's first traffic: it is not the release
 )
 
 // Finding is what one cell said, and how often.

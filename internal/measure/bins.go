@@ -18,6 +18,8 @@ type Range struct {
 	// Every is the distance of the bins' ends, in whole seconds: Bin by default, so that they follow one
 	// another; less, and they overlap. To-From-Bin is a multiple of it.
 	Every signal.Duration
+	// Past says that what the server knows of the present, its rules, says nothing of these bins.
+	Past bool
 }
 
 // step is the distance of the bins' ends.

@@ -45,6 +45,7 @@ type Client struct {
 	timeout    time.Duration
 	slots      chan struct{}
 	replicas   []string
+	rules      rules
 }
 
 // New makes a Client. It does not connect: a server that is away is told by the readings.
@@ -62,6 +63,7 @@ func New(o Options) (*Client, error) {
 		timeout:    o.Timeout,
 		slots:      make(chan struct{}, o.Concurrency),
 		replicas:   o.ReplicaLabels,
+		rules:      rules{server: c, kept: map[string]keptRule{}},
 	}, nil
 }
 

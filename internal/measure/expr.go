@@ -67,7 +67,7 @@ func phrase(a signal.Ask, bin signal.Duration, replicas []string) (question, err
 		// recording rule that is evaluated once per bin to a little jitter.
 		return question{columns: []column{{expr: a.PromQL}}, lookback: 2 * bin.D()}, nil
 	}
-	return question{}, fmt.Errorf("kind %q is not asked of Prometheus; want Ratio, Quantile, Rate or Query", a.Kind)
+	return question{}, fmt.Errorf("kind %q is not asked of Prometheus; want Ratio, Quantile, Rate, Query or Alert", a.Kind)
 }
 
 // grain builds expressions for one length of bins.

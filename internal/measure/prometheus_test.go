@@ -93,6 +93,7 @@ func startPrometheus(t *testing.T, h *history, target string) server {
 		t.Fatalf("load history: %v\n%s", err, out)
 	}
 	write(t, filepath.Join(dir, "prometheus.yml"), scrapeConfig(target))
+	write(t, filepath.Join(dir, "rules.yml"), rulesFile)
 	return server{url: "http://" + listen(t, programs.Path("prometheus"),
 		"--config.file="+filepath.Join(dir, "prometheus.yml"),
 		"--storage.tsdb.path="+filepath.Join(dir, "data"),
@@ -103,6 +104,7 @@ func startPrometheus(t *testing.T, h *history, target string) server {
 func scrapeConfig(target string) string {
 	return fmt.Sprintf(`
 global: {scrape_interval: 500ms, scrape_timeout: 500ms}
+rule_files: [rules.yml]
 scrape_configs:
   - job_name: live
     scrape_native_histograms: true

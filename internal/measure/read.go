@@ -35,6 +35,9 @@ func (c *Client) read(ctx context.Context, a signal.Ask, r Range) signal.Reading
 	if err := r.check(); err != nil {
 		return unknown(reading, signal.QueryError, err.Error())
 	}
+	if a.Kind == signal.Alert {
+		return c.alert(ctx, a, r)
+	}
 	q, err := phrase(a, r.Bin, c.replicas)
 	if err != nil {
 		return unknown(reading, signal.QueryError, err.Error())

@@ -21,6 +21,7 @@ func TestPrometheus(t *testing.T) {
 	}
 	recordOthers(h)
 	recordFreshness(h)
+	recordAlerts(h)
 	live := startTarget(t)
 	s := startPrometheus(t, h, live.address())
 	t.Run("live", func(t *testing.T) { testLive(t, s, live) })
@@ -29,6 +30,8 @@ func TestPrometheus(t *testing.T) {
 	t.Run("quantile", func(t *testing.T) { testQuantiles(t, s, quantiles) })
 	t.Run("query", func(t *testing.T) { testQueries(t, s) })
 	t.Run("newest", func(t *testing.T) { testNewest(t, s) })
+	t.Run("alerts", func(t *testing.T) { testAlerts(t, s) })
+	t.Run("rules", func(t *testing.T) { testRules(t, s) })
 }
 
 func recordFreshness(h *history) {

@@ -103,9 +103,12 @@ func (r *reader) question(path string, s v1alpha1.Signal) release.Question {
 			r.fail(path+".kubernetes", "%q is nothing that Kubernetes is asked; write %s", s.Kubernetes, v1alpha1.Available)
 		}
 	}
+	if s.Alert != nil {
+		kinds, q = append(kinds, "alert"), r.alert(path+".alert", *s.Alert)
+	}
 	switch len(kinds) {
 	case 0:
-		r.fail(path, "has no kind; write one of ratio, quantile, rate, query or kubernetes")
+		r.fail(path, "has no kind; write one of ratio, quantile, rate, query, kubernetes or alert")
 	case 1:
 		return q
 	default:
@@ -203,8 +206,10 @@ func (r *reader) cell(path string, row judge.Row, c column, bin signal.Duration)
 func (r *reader) bound(path string, row judge.Row, c v1alpha1.Cell) judge.Bound {
 	kubernetes := row.Kind == signal.Kubernetes
 	switch {
-	case number(c.Above != "", c.Below != "", c.FallsBelowBaselineBy != "", c.RisesAboveBaselineBy != "", c.Unavailable) != 1:
-		r.fail(path, "needs exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy or unavailable: true")
+	case number(c.Above != "", c.Below != "", c.FallsBelowBaselineBy != "", c.RisesAboveBaselineBy != "", c.Unavailable, c.Firing) != 1:
+		r.fail(path, "needs exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true or firing: true")
+	case row.Kind == signal.Alert || c.Firing:
+		return r.stated(path, row, c)
 	case kubernetes && !c.Unavailable:
 		r.fail(path, "a kubernetes signal has no value to compare; write unavailable: true")
 	case c.Unavailable && !kubernetes:
@@ -240,6 +245,8 @@ func (r *reader) lasting(path string, c v1alpha1.Cell, bin signal.Duration) sign
 		return 0
 	case c.Unavailable:
 		return 0
+	case c.Firing:
+		return r.atOnce(path, c)
 	case c.For == "":
 		return least
 	}

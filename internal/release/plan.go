@@ -120,16 +120,42 @@ func (p *Plan) Other(name string) Slot {
 }
 
 // Asks gives the questions about a slot that runs the given version, with all placeholders filled
-// in. Kubernetes signals are observed, not asked, and left out.
+// in. Facts are no measurements, and left out: see AsksOf.
 func (p *Plan) Asks(slot, version string) []signal.Ask {
 	fill := p.filler(slot, version)
 	asks := make([]signal.Ask, 0, len(p.Questions))
 	for _, q := range p.Questions {
-		if q.Kind != signal.Kubernetes {
+		if !q.Kind.Fact() {
 			asks = append(asks, filled(q, fill))
 		}
 	}
 	return asks
+}
+
+// AsksOf gives the questions of one kind about a slot, likewise.
+func (p *Plan) AsksOf(kind signal.Kind, slot, version string) []signal.Ask {
+	fill := p.filler(slot, version)
+	var asks []signal.Ask
+	for _, q := range p.Questions {
+		if q.Kind == kind {
+			asks = append(asks, filled(q, fill))
+		}
+	}
+	return asks
+}
+
+// OfSlot tells whether a question is about one slot rather than the release: an alert that does not tell
+// the slots apart says nothing of stable.
+func OfSlot(q Question) bool {
+	if !q.Kind.Fact() || q.Kind == signal.Kubernetes {
+		return true
+	}
+	for _, p := range [...]string{"${slot}", "${deployment}", "${version}"} {
+		if strings.Contains(q.Match, p) {
+			return true
+		}
+	}
+	return false
 }
 
 // AskRequests gives the question that counts a slot's requests, if there is one.

@@ -11,7 +11,7 @@ import "slices"
 
 // Kind says how a signal is measured.
 //
-// +kubebuilder:validation:Enum=Ratio;Quantile;Rate;Query;Kubernetes
+// +kubebuilder:validation:Enum=Ratio;Quantile;Rate;Query;Kubernetes;Alert
 type Kind string
 
 // The kinds of signals.
@@ -21,7 +21,18 @@ const (
 	Rate       Kind = "Rate"       // events per second, counted per bin
 	Query      Kind = "Query"      // any PromQL that yields one number
 	Kubernetes Kind = "Kubernetes" // a fact of the cluster: the slot's availability
+	Alert      Kind = "Alert"      // how many series of an alert fire, at each bin's end
 )
+
+// Fact tells whether a kind says what is so at a moment, rather than what was measured in a bin: it is
+// compared with no other side and no baseline.
+func (k Kind) Fact() bool {
+	switch k {
+	case Kubernetes, Alert:
+		return true
+	}
+	return false
+}
 
 // Cause says why something is unknown. The empty cause means that it is known.
 //
@@ -47,6 +58,9 @@ const (
 	Mismatch   Cause = "LabelsMismatch" // the metric is there, but nothing has the labels that are asked for
 	Duplicates Cause = "Duplicates"     // one pod is scraped twice, and its events are counted twice
 	Young      Cause = "Young"          // not enough bins since the first traffic yet
+	NoRule     Cause = "NoRule"         // no rule of the alert's name is loaded, so that its silence says nothing
+	BadRule    Cause = "BadRule"        // the alert's rule can't be evaluated
+	Unseen     Cause = "Unseen"         // nobody could look, or it is not known of the past
 )
 
 // words say to an engineer what stands behind each cause, and what to look at.
@@ -67,6 +81,9 @@ var words = map[Cause]string{
 	Mismatch:   "the metric has series, but none with these labels: was a label renamed, or is the slot not scraped?",
 	Duplicates: "a pod is scraped twice, so its events count twice: is there a second monitor?",
 	Young:      "not enough has been seen since the first traffic yet",
+	NoRule:     "no alerting rule of this name is loaded: is it misspelt, or its file not loaded?",
+	BadRule:    "the alert's rule can't be evaluated, so it can't fire",
+	Unseen:     "it can't be seen from here, or not of the past",
 }
 
 // Words says in a sentence what stands behind a cause.
@@ -101,6 +118,11 @@ type Ask struct {
 	// Over are the values, in increasing order, of which a Quantile's bins count what lies above.
 	// +kubebuilder:validation:MaxItems=8
 	Over []Number `json:"over,omitempty"`
+	// Of names what is asked about: an Alert's name.
+	// +kubebuilder:validation:MaxLength=1024
+	Of string `json:"of,omitempty"`
+	// Since is the candidate's first traffic, for an Alert: what fired then already is told apart.
+	Since Instant `json:"since,omitempty"`
 	// PromQL is the expression of a Query.
 	// +kubebuilder:validation:MaxLength=4096
 	PromQL string `json:"promql,omitempty"`
@@ -109,9 +131,11 @@ type Ask struct {
 // Bin is what was counted in one stretch of the grain of counting, ended at End.
 type Bin struct {
 	End Instant `json:"end"`
-	// Value is the share (Ratio), the quantile (Quantile), the events per second (Rate) or the number (Query).
+	// Value is the share (Ratio), the quantile (Quantile), the events per second (Rate), the number (Query)
+	// or how many fire (Alert).
 	Value Number `json:"value"`
-	// Total and Part are the counted events, for a Ratio; Total alone for a Quantile or a Rate.
+	// Total and Part are the counted events, for a Ratio; Total alone for a Quantile or a Rate. For an Alert
+	// Part is how many have fired since before the candidate's first traffic.
 	Total Number `json:"total,omitempty"`
 	Part  Number `json:"part,omitempty"`
 	// Over counts the events of a Quantile that lie above a bound, one for each that was asked for.

@@ -78,17 +78,21 @@ func cause(v judge.Verdict) signal.Cause {
 // judgeNow judges a side over bins that end at the newest complete scrape and begin no earlier than
 // first: as many as the bounds last, and more where those leave it open.
 func (d *Daemon) judgeNow(ctx context.Context, m measurement, o *release.Observed, side release.Side, cells func(judge.Cell) bool, first signal.Instant) judge.Verdict {
-	matrix := m.plan.Matrix.Only(cells)
+	matrix := ofSide(m, m.plan.Matrix.Only(cells), side)
 	in := judge.Input{At: o.Now, Split: o.World.Split(m.candidate().Slot), Generation: m.plan.Generation, FirstTraffic: first}
 	if side == m.candidate() {
 		in.Baseline = m.record.State.Baseline
 	}
 	asks := asked(m.plan, matrix, side)
 	in.Readings = available(matrix, o.World.Slot(side.Slot), side)
+	var l horizon
+	if len(asks) > 0 {
+		l = d.horizon(ctx, m, o.Now, asks)
+	}
+	in.Readings = append(in.Readings, d.facts(ctx, m, matrix, side, lookedNow(o.Now, matrix, l))...)
 	if len(asks) == 0 {
 		return judge.Judge(matrix, in)
 	}
-	l := d.horizon(ctx, m, o.Now, asks)
 	matrix = matrix.Coarser(2 * l.interval)
 	in.Readings = append(d.readNow(ctx, m, l, asks, matrix.Longest(cells), first), in.Readings...)
 	v := judge.Judge(matrix, in)
@@ -118,17 +122,15 @@ func only(asks []signal.Ask, names []string) []signal.Ask {
 
 // asked gives the questions of the rows that are left.
 func asked(plan *release.Plan, matrix judge.Matrix, side release.Side) []signal.Ask {
-	rows := map[string]bool{}
+	return inMatrix(plan.Asks(side.Slot, side.Version), matrix)
+}
+
+func inMatrix(asks []signal.Ask, matrix judge.Matrix) []signal.Ask {
+	var rows []string
 	for _, r := range matrix.Rows {
-		rows[r.Signal] = true
+		rows = append(rows, r.Signal)
 	}
-	var asks []signal.Ask
-	for _, a := range plan.Asks(side.Slot, side.Version) {
-		if rows[a.Signal] {
-			asks = append(asks, a)
-		}
-	}
-	return asks
+	return only(asks, rows)
 }
 
 // horizon is up to when there are samples, or why there are none.
@@ -216,7 +218,8 @@ func (d *Daemon) check(ctx context.Context, m measurement, o *release.Observed) 
 	}
 	in := judge.Input{At: c.At, Split: o.World.Split(m.candidate().Slot), Generation: m.plan.Generation, Stretch: judge.Whole, Since: c.From,
 		FirstTraffic: s.FirstTraffic, Baseline: s.Baseline}
-	in.Readings = d.readCheck(ctx, m, asks, matrix, c)
+	in.Readings = append(d.readCheck(ctx, m, asks, matrix, c),
+		d.facts(ctx, m, matrix, m.candidate(), looked{at: o.Now, span: sinceLast(c, matrix.Bin)})...)
 	if !late {
 		in.Readings = append(in.Readings, available(matrix, o.World.Slot(m.candidate().Slot), m.candidate())...)
 	}
@@ -250,14 +253,13 @@ func isLate(plan *release.Plan, c schedule.Check, at signal.Instant) bool {
 
 // withoutKubernetes leaves out what only the present can answer.
 func withoutKubernetes(m judge.Matrix) judge.Matrix {
-	rows := make([]judge.Row, 0, len(m.Rows))
-	for _, r := range m.Rows {
-		if r.Kind != signal.Kubernetes {
-			rows = append(rows, r)
-		}
-	}
-	m.Rows = rows
-	return m
+	return without(m, func(r judge.Row) bool { return r.Kind == signal.Kubernetes })
+}
+
+// sinceLast is the row of whole bins that ends with a check and holds all since the one before.
+func sinceLast(c schedule.Check, bin signal.Duration) Span {
+	bins := max(1, (c.At.Sub(c.From)+bin-1)/bin)
+	return Span{From: c.At.Add(-bin * bins), To: c.At, Bin: bin}
 }
 
 // beforeBins is how many bins before the first traffic are asked for what reached the candidate then.

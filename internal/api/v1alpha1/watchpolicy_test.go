@@ -89,7 +89,7 @@ func TestAPIServerRefuses(t *testing.T) {
 		"no windows":                   {edit{"windows:\n" + windows, "windows: []"}, []string{"spec.schedule.windows", "at least 1"}},
 
 		"two signals of one name":  {edit{"name: queue-depth", "name: error-rate"}, []string{"spec.signals", "two signals have the same name"}},
-		"two kinds":                {edit{"kubernetes: Available", "kubernetes: Available, query: up"}, []string{"spec.signals[3]", "more than one kind; write one of ratio, quantile, rate, query or kubernetes"}},
+		"two kinds":                {edit{"kubernetes: Available", "kubernetes: Available, query: up"}, []string{"spec.signals[3]", "more than one kind; write one of ratio, quantile, rate, query, kubernetes or alert"}},
 		"no kind":                  {edit{errorRate, ""}, []string{"spec.signals[0]", "has no kind"}},
 		"seconds for a ratio":      {edit{`"5%"`, "1s"}, []string{"spec.signals[0]", `percentage; write it from 0% to 100%`}},
 		"number for a ratio":       {edit{`"1%"`, `"0.01"`}, []string{"spec.signals[0]", "percentage"}},
@@ -105,7 +105,7 @@ func TestAPIServerRefuses(t *testing.T) {
 		"unknown unit":             {edit{"unit: seconds", "unit: bytes"}, []string{"spec.signals[1].unit", `supported values: "seconds"`}},
 		"bound for kubernetes":     {edit{"{unavailable: true}", "{above: '1'}"}, []string{"spec.signals[3]", "write unavailable: true instead"}},
 		"unavailable for a ratio":  {edit{`{above: "0.1%"}`, "{unavailable: true}"}, []string{"spec.signals[0]", "unavailable is for a kubernetes signal"}},
-		"no bound":                 {edit{`{above: "0.1%"}`, "{for: 5m}"}, []string{"spec.signals[0].investigate", "exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy or unavailable: true"}},
+		"no bound":                 {edit{`{above: "0.1%"}`, "{for: 5m}"}, []string{"spec.signals[0].investigate", "exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true or firing: true"}},
 		"empty bound":              {edit{`{above: "0.1%"}`, "{above: ''}"}, []string{"spec.signals[0]", "percentage"}},
 		"two bounds":               {edit{`{above: "0.1%"}`, "{above: 1%, below: 2%}"}, []string{"spec.signals[0].investigate", "exactly one bound"}},
 		"unavailable: false":       {edit{"{unavailable: true}", "{unavailable: false}"}, []string{"spec.signals[3].rollback", "exactly one bound"}},
@@ -119,11 +119,22 @@ func TestAPIServerRefuses(t *testing.T) {
 		"part that is no part":     {edit{errorRate, "ratio: {parts: [hits_total], wholes: [misses_total]}"}, []string{"spec.signals[0].ratio", "write each of parts in wholes, too"}},
 		"counter with a filter":    {edit{errorRate, "ratio: {parts: ['h{}'], wholes: ['h{}']}"}, []string{"spec.signals[0].ratio.parts[0]", "write the bare name"}},
 
-		"unknown mode":      {edit{"mode: Enforce", "mode: enforce"}, []string{"spec.mode", `supported values: "Observe", "Enforce"`}},
-		"undeclared field":  {edit{"historyLimit: 50", "historyLimit: 50\n  timeline: {window: 1h}"}, []string{`unknown field "spec.timeline"`}},
-		"undeclared kind":   {edit{queue, "alert: {name: DataCorruptionDetected}"}, []string{`unknown field "spec.signals[2].alert"`}},
-		"no history at all": {edit{"historyLimit: 50", "historyLimit: 0"}, []string{"spec.historyLimit", "greater than or equal to 1"}},
-		"a name too long":   {edit{"metadata: {name: shop}", "metadata: {name: " + strings.Repeat("s", 64) + "}"}, []string{"longer than 63 characters"}},
+		"unknown mode":     {edit{"mode: Enforce", "mode: enforce"}, []string{"spec.mode", `supported values: "Observe", "Enforce"`}},
+		"undeclared field": {edit{"historyLimit: 50", "historyLimit: 50\n  timeline: {window: 1h}"}, []string{`unknown field "spec.timeline"`}},
+		"undeclared kind":  {edit{queue, "logs: {pattern: panic}"}, []string{`unknown field "spec.signals[2].logs"`}},
+
+		"an alert without a name":      {edit{queue, "alert: {match: 'a=\"b\"'}"}, []string{"spec.signals[2].alert.name", "Required"}},
+		"an alert's empty name":        {edit{queue, "alert: {name: ''}"}, []string{"spec.signals[2].alert.name", "at least 1 chars long"}},
+		"placeholder in an alert":      {edit{queue, "alert: {name: A, match: 'a=\"${pod}\"'}"}, []string{"spec.signals[2].alert.match", "unknown placeholder"}},
+		"bound for an alert":           {edit{queue, "alert: {name: A}, rollback: {above: '0'}"}, []string{"spec.signals[2]", "write firing: true as the bound of its cells"}},
+		"unavailable for an alert":     {edit{queue, "alert: {name: A}, consider: {unavailable: true}"}, []string{"spec.signals[2]", "write firing: true as the bound of its cells"}},
+		"firing: false":                {edit{queue, "alert: {name: A}, rollback: {firing: false}"}, []string{"spec.signals[2].rollback", "exactly one bound"}},
+		"firing for a query":           {edit{queue, queue + ", rollback: {firing: true}"}, []string{"spec.signals[2]", "firing is for an alert signal"}},
+		"for with firing":              {edit{queue, "alert: {name: A}, rollback: {firing: true, for: 5m}"}, []string{"spec.signals[2].rollback", "an alert's rule has its own"}},
+		"unit for an alert":            {edit{queue, "alert: {name: A}, unit: seconds"}, []string{"spec.signals[2]", "unit is for quantile and query"}},
+		"an alert that is a ratio too": {edit{queue, queue + ", alert: {name: A}"}, []string{"spec.signals[2]", "more than one kind"}},
+		"no history at all":            {edit{"historyLimit: 50", "historyLimit: 0"}, []string{"spec.historyLimit", "greater than or equal to 1"}},
+		"a name too long":              {edit{"metadata: {name: shop}", "metadata: {name: " + strings.Repeat("s", 64) + "}"}, []string{"longer than 63 characters"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := s.create(t, edited(t, c.edit))
@@ -150,6 +161,7 @@ func TestAPIServerAccepts(t *testing.T) {
 		"a dollar in a pattern":     {`5..`, `5..$`},
 		"seconds for a query":       {queue, queue + ", unit: seconds, consider: {above: 1m30s}"},
 		"a rate":                    {queue, `rate: {metric: http_requests_total, match: 'deployment="${slot}"'}, consider: {below: '0.5'}`},
+		"an alert in all columns":   {queue, "alert: {name: A, match: 'slot=\"${slot}\"'}, required: true, canary: {firing: true}, rollback: {firing: true}, consider: {firing: true}, investigate: {firing: true}"},
 		"numbers for a query":       {queue, queue + ", consider: {above: '1e3'}, investigate: {below: '-0.5'}"},
 		"number for a quantile":     {"      unit: seconds\n", "", "120ms", "'120'", "above: 1s", "above: '1.5e3'"},
 		"parts of a second":         {"guardEvery: 15s", "guardEvery: 0.5s", "settle: 30s", "settle: 100ms"},

@@ -65,6 +65,9 @@ func (w *World) read(s *Service, name string, asks []signal.Ask, span watchdog.S
 }
 
 func (s *Service) bin(p *prometheus, a signal.Ask, end signal.Instant, long signal.Duration) signal.Bin {
+	if a.Kind == signal.Alert {
+		return s.alert(a, end)
+	}
 	slot := a.Match
 	b := signal.Bin{End: end}
 	f := p.faults.before(end.Time())
@@ -127,6 +130,9 @@ func (s *Service) Serve(revision string, q Quality) {
 // breached tells whether a revision truly did badly at any time from first on: the truth that a
 // rollback is held against.
 func (s *Service) breached(slot, revision string, first time.Time) bool {
+	if len(s.alerts) > 0 {
+		return true
+	}
 	q, ok := s.quality[revision]
 	if ok {
 		for i, v := range q.versions {

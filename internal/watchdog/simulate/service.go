@@ -24,6 +24,7 @@ type Service struct {
 	slots    map[string]*history[deployment]
 	vs       history[routing]
 	quality  map[string]*history[Quality]
+	alerts   map[string]*history[bool]
 	policy   history[policy]
 	releases map[string]*history[object]
 
@@ -61,7 +62,7 @@ func (w *World) Add(name string, plan *release.Plan) *Service {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := &Service{w: w, key: watchdog.Key{Namespace: "production", Name: name},
-		slots: map[string]*history[deployment]{Blue: {}, Green: {}}, quality: map[string]*history[Quality]{},
+		slots: map[string]*history[deployment]{Blue: {}, Green: {}}, quality: map[string]*history[Quality]{}, alerts: map[string]*history[bool]{},
 		releases: map[string]*history[object]{}, Rate: 20, Probes: 0.2, Warm: 20 * time.Second,
 		moves: map[string]int{}, turns: map[string]int{}, movedAt: map[string]time.Time{}, looks: map[int64]int{}}
 	plan.Namespace, plan.Policy = s.key.Namespace, name

@@ -1,0 +1,88 @@
+package judge
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// fact answers a cell from what is so at a moment, and gives the bin that decided: the newest, or for a
+// Whole stretch the newest of those that are beyond the bound. One look is enough.
+//
+// What was so before the candidate's first traffic, and has been since, is not the release's doing: where
+// it would move the traffic it asks people instead.
+func fact(c Cell, r signal.Reading, in Input) (Finding, []signal.Bin) {
+	f := Finding{Cell: c, Answer: Unknown, Cause: cmp.Or(r.Cause, signal.Gap)}
+	if len(r.Bins) == 0 {
+		return f, nil
+	}
+	at := deciding(c, r.Bins, in)
+	switch b := r.Bins[at]; {
+	case !seen(b):
+		f.Cause = cmp.Or(b.Cause, signal.NaN)
+	case !breaks(c.Bound, b.Value):
+		f.Answer, f.Cause = No, signal.Known
+	default:
+		f.Answer, f.Cause, f.How = Yes, signal.Known, Held
+		if old(c, b) {
+			f.How = Before
+		}
+		if f.How == Before && c.Tier == Rollback {
+			f.Cell.Tier = Consider
+		}
+	}
+	return f, r.Bins[at : at+1]
+}
+
+// deciding gives the place of the bin that decides. For a Whole stretch what is new comes before what is old.
+func deciding(c Cell, bins []signal.Bin, in Input) int {
+	last := len(bins) - 1
+	if in.Stretch == Newest {
+		return last
+	}
+	at, found := last, false
+	for i := last; i >= 0 && bins[i].End > in.Since; i-- {
+		switch b := bins[i]; {
+		case !seen(b) || !breaks(c.Bound, b.Value):
+		case !old(c, b):
+			return i
+		case !found:
+			at, found = i, true
+		}
+	}
+	return at
+}
+
+// old tells whether what is beyond the bound was so before the first traffic, and is so since.
+func old(c Cell, b signal.Bin) bool { return b.Part > 0 && !breaks(c.Bound, b.Value-b.Part) }
+
+// factText says the bound of a fact in words.
+func factText(k signal.Kind) string {
+	if k == signal.Alert {
+		return "firing"
+	}
+	return ""
+}
+
+// factAmount writes a fact's value for people.
+func factAmount(k signal.Kind, n signal.Number) string {
+	switch {
+	case k != signal.Alert:
+		return fmt.Sprintf("%.4g", float64(n))
+	case n <= 0:
+		return "not firing"
+	case n == 1:
+		return "firing"
+	}
+	return fmt.Sprintf("firing %.0f times", float64(n))
+}
+
+// factSentence says what is so, and that it has been since before the release, where it has.
+func factSentence(row Row, e Evidence, worst Finding) string {
+	s := fmt.Sprintf("%s: %s is %s", row.Signal, cmp.Or(e.Detail, "it"), row.Amount(e.Value))
+	if worst.How == Before {
+		s += ", and was before the first traffic already: it is not the release, and moves nothing by itself"
+	}
+	return s
+}

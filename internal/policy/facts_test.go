@@ -1,0 +1,66 @@
+package policy_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/policy"
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+func TestFactsAreRead(t *testing.T) {
+	plan := parse(t, service+`
+  signals:
+  - {name: corruption, alert: {name: DataCorruption, match: 'severity="critical"'}, rollback: {firing: true}}
+  - {name: slots-own, alert: {name: Slow, match: 'slot="${slot}",v="${version}"'}, canary: {firing: true}, investigate: {firing: true}, required: true}
+`)
+	wantRows := []judge.Row{
+		{Signal: "corruption", Kind: signal.Alert, Cells: []judge.Cell{{Tier: judge.Rollback, Bound: judge.Bound{Above: number(0)}}}},
+		{Signal: "slots-own", Kind: signal.Alert, Required: true, Cells: []judge.Cell{
+			{Tier: judge.Consider, Bound: judge.Bound{Above: number(0)}, Canary: true}, {Tier: judge.Investigate, Bound: judge.Bound{Above: number(0)}}}},
+	}
+	if diff := cmp.Diff(wantRows, plan.Matrix.Rows); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	wantAsks := []signal.Ask{
+		{Signal: "corruption", Kind: signal.Alert, Of: "DataCorruption", Match: `severity="critical"`},
+		{Signal: "slots-own", Kind: signal.Alert, Of: "Slow", Match: `slot="green",v="v2"`},
+	}
+	if diff := cmp.Diff(wantAsks, plan.AsksOf(signal.Alert, "green", "v2")); diff != "" {
+		t.Errorf("asks (-want +got):\n%s", diff)
+	}
+	if asks := plan.Asks("green", "v2"); len(asks) > 0 {
+		t.Errorf("facts are measured, too: %+v", asks)
+	}
+	if release.OfSlot(plan.Questions[0]) || !release.OfSlot(plan.Questions[1]) {
+		t.Error("want the second alert alone to tell the slots apart")
+	}
+}
+
+func TestRefusesFacts(t *testing.T) {
+	for name, c := range map[string]struct{ signal, want string }{
+		"an alert without a name": {"name: a, alert: {name: ''}", "spec.signals[0].alert.name: is missing"},
+		"an alert's labels":       {"name: a, alert: {name: A, match: 'b=1'}", `spec.signals[0].alert.match: "b=1" is no label matcher`},
+		"an alert's placeholder":  {"name: a, alert: {name: A, match: 'b=\"${pod}\"'}", "spec.signals[0].alert.match: ${pod} is no placeholder"},
+		"a bound for an alert":    {"name: a, alert: {name: A}, rollback: {above: '0'}", "spec.signals[0].rollback: an alert fires or does not; write firing: true"},
+		"no bound for an alert":   {"name: a, alert: {name: A}, rollback: {firing: false}", "spec.signals[0].rollback: needs exactly one bound"},
+		"two bounds for an alert": {"name: a, alert: {name: A}, rollback: {firing: true, above: '1'}", "spec.signals[0].rollback: needs exactly one bound"},
+		"firing for a ratio":      {ratio + ", rollback: {firing: true}", "spec.signals[0].rollback.firing: is for an alert signal; write another bound, or alert: {name: ...}"},
+		"firing for availability": {"name: a, kubernetes: Available, rollback: {firing: true}", "spec.signals[0].rollback.firing: is for an alert signal"},
+		"for with firing":         {"name: a, alert: {name: A}, rollback: {firing: true, for: 5m}", "spec.signals[0].rollback.for: does not apply to firing: an alert's rule has its own"},
+		"unit for an alert":       {"name: a, alert: {name: A}, unit: seconds", "spec.signals[0].unit: is for quantile and query"},
+		"an alert and a query":    {"name: a, alert: {name: A}, query: up", "spec.signals[0]: has more than one kind (query, alert)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan, errs := policy.Parse(read(t, one(c.signal)), defaults())
+			if text := fmt.Sprintln(errs); plan != nil || !strings.Contains(text, c.want) {
+				t.Errorf("want %q in %s", c.want, text)
+			}
+		})
+	}
+}

@@ -1,0 +1,96 @@
+package watchdog_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+	"github.com/knowledgebeast/greenwatch/internal/watchdog/simulate"
+)
+
+// stating is the brief policy with one more signal, whose one cell is of the tier.
+func stating(q release.Question, tier judge.Tier) *release.Plan {
+	p := simulate.Brief()
+	nothing := signal.Number(0)
+	p.Questions = append(p.Questions, q)
+	p.Matrix.Rows = append(p.Matrix.Rows, judge.Row{Signal: q.Signal, Kind: q.Kind, Cells: []judge.Cell{{Tier: tier, Bound: judge.Bound{Above: &nothing}}}})
+	return p
+}
+
+var corruption = release.Question{Signal: "corruption", Kind: signal.Alert, Of: "DataCorruption", Match: "${namespace}/service/"}
+
+// An alert that begins to fire after the first traffic moves it back within two looks of the guard. It says
+// nothing of stable, which has traffic, too, while the traffic is split.
+func TestAnAlertMovesTheTrafficAtOnce(t *testing.T) {
+	for name, share := range map[string]float64{"all of the traffic": 1, "half of it": 0.5} {
+		t.Run(name, func(t *testing.T) {
+			live(t, func(t *testing.T, w *simulate.World) {
+				s := w.Add("service", stating(corruption, judge.Rollback))
+				s.Fire("DataCorruption", false)
+				w.Until(s.Known)
+				s.Deploy(green, "green-2")
+				time.Sleep(time.Minute)
+				s.Route("pipeline", green, share)
+				time.Sleep(time.Minute)
+				if s.Moves(1) > 0 {
+					t.Fatal("moved though nothing fires")
+				}
+				s.Fire("DataCorruption", true)
+				since := time.Now()
+				w.Until(func() bool { return s.Moves(1) > 0 })
+				if took := s.MovedAt(1).Sub(since); took <= 0 || took > 25*time.Second {
+					t.Errorf("moved after %s, want two looks of the guard at most", took)
+				}
+				s.Fire("DataCorruption", false)
+			})
+		})
+	}
+}
+
+// An alert that fired before the first traffic moves nothing for as long as it goes on, and people are told
+// so. Once it ended, it counts like any other.
+func TestAnAlertOfBeforeMovesNothing(t *testing.T) {
+	live(t, func(t *testing.T, w *simulate.World) {
+		s := w.Add("service", stating(corruption, judge.Rollback))
+		s.Fire("DataCorruption", true)
+		time.Sleep(time.Minute)
+		s.Cutover(green, "green-2")
+		time.Sleep(2 * time.Minute)
+		_, state, _ := s.Release(1)
+		if s.Moves(1) > 0 || state.Verdict.Tier != judge.Consider || !strings.Contains(state.Verdict.Reason, "before the first traffic") {
+			t.Fatalf("moved %d times, the verdict is %+v", s.Moves(1), state.Verdict)
+		}
+		s.Fire("DataCorruption", false)
+		time.Sleep(time.Minute)
+		s.Fire("DataCorruption", true)
+		time.Sleep(time.Minute)
+		if s.Moves(1) == 0 {
+			t.Error("it ended, and fires again, and moved nothing")
+		}
+		s.Fire("DataCorruption", false)
+	})
+}
+
+// One that tells the slots apart says something of stable, too: where stable is as bad, nothing is moved.
+func TestAnAlertOfBothSlotsMovesNothing(t *testing.T) {
+	live(t, func(t *testing.T, w *simulate.World) {
+		q := corruption
+		q.Match = "${namespace}/${deployment}/${slot}" // the simulation's alerts fire for both
+		s := w.Add("service", stating(q, judge.Rollback))
+		w.Until(s.Known)
+		s.Deploy(green, "green-2")
+		time.Sleep(time.Minute)
+		s.Route("pipeline", green, 0.5)
+		time.Sleep(time.Minute)
+		s.Fire("DataCorruption", true)
+		time.Sleep(time.Minute)
+		_, state, _ := s.Release(1)
+		if c := state.Condition(release.ConditionWithheld); s.Moves(1) > 0 || c == nil || c.Reason != "BothSides" {
+			t.Errorf("moved %d times, withheld: %+v", s.Moves(1), c)
+		}
+		s.Fire("DataCorruption", false)
+	})
+}
