@@ -23,11 +23,10 @@ func say(ctx context.Context, w cli.Word) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	who, err := p.kube.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	by, err := p.name(ctx)
 	if err != nil {
-		return "", fmt.Errorf("ask the API server who you are: %w", err)
+		return "", err
 	}
-	by := who.Status.UserInfo.Username
 	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"people": people(w, by, time.Now())}})
 	if err != nil {
 		return "", err
@@ -35,6 +34,15 @@ func say(ctx context.Context, w cli.Word) (string, error) {
 	_, err = p.objects.Resource(v1alpha1.Releases()).Namespace(p.namespace).Patch(ctx, w.Release, types.MergePatchType, patch,
 		metav1.PatchOptions{FieldManager: "kubectl-greenwatch"})
 	return by, err
+}
+
+// name asks the API server who the person is.
+func (p person) name(ctx context.Context) (string, error) {
+	who, err := p.kube.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	if err != nil {
+		return "", fmt.Errorf("ask the API server who you are: %w", err)
+	}
+	return who.Status.UserInfo.Username, nil
 }
 
 // people is the change of spec.people that a word makes. A null takes a field away.

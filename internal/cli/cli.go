@@ -37,6 +37,8 @@ type Deps struct {
 	Backtest func(ctx context.Context, o BacktestOptions) (backtest.Result, error)
 	// Say delivers a person's word.
 	Say Saying
+	// Report writes what a person reports, or retracts it.
+	Report Reporting
 }
 
 // Cluster says which cluster and namespace is meant, as kubectl's flags do. Empty fields mean what
@@ -116,7 +118,7 @@ happened and why.`,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage{cmd.CommandPath(), err} })
 	root.AddCommand(runCommand(d), checkCommand(name, d), whyCommand(name, d), statusCommand(name, d), backtestCommand(name, d), versionCommand(d),
-		rollbackCommand(name, d), holdCommand(name, d), resumeCommand(name, d), acceptCommand(name, d))
+		rollbackCommand(name, d), holdCommand(name, d), resumeCommand(name, d), acceptCommand(name, d), reportCommand(name, d))
 	return root
 }
 

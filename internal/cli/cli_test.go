@@ -32,6 +32,7 @@ type fake struct {
 	listed  *ListOptions
 	said    *Word
 	tested  *BacktestOptions
+	seen    *ReportOptions
 
 	explained *WhyOptions
 
@@ -62,6 +63,10 @@ func (f *fake) deps() Deps {
 		Release: func(_ context.Context, o WhyOptions) (report.Release, error) {
 			f.explained = &o
 			return f.release, f.err
+		},
+		Report: func(_ context.Context, o ReportOptions) (release.Report, error) {
+			f.seen = &o
+			return release.Report{ID: "security-1", Kind: o.Kind, By: "alice", Text: o.Text, Retracted: o.Retract != ""}, f.err
 		},
 		Say: func(_ context.Context, w Word) (string, error) {
 			f.said = &w
@@ -313,6 +318,7 @@ func TestHelp(t *testing.T) {
 		"why":      "greenwatch why --help",
 		"status":   "greenwatch status --help",
 		"hold":     "greenwatch hold --help",
+		"report":   "greenwatch report --help",
 		"backtest": "greenwatch backtest --help",
 		"plugin":   "/opt/bin/kubectl-greenwatch status --help",
 	} {

@@ -57,30 +57,37 @@ func deciding(c Cell, bins []signal.Bin, in Input) int {
 // old tells whether what is beyond the bound was so before the first traffic, and is so since.
 func old(c Cell, b signal.Bin) bool { return b.Part > 0 && !breaks(c.Bound, b.Value-b.Part) }
 
-// factText says the bound of a fact in words.
+// factText says the bound of a fact in words, where it is above nothing.
 func factText(k signal.Kind) string {
-	if k == signal.Alert {
+	switch k {
+	case signal.Alert:
 		return "firing"
+	case signal.Report:
+		return "reported"
 	}
 	return ""
 }
 
 // factAmount writes a fact's value for people.
 func factAmount(k signal.Kind, n signal.Number) string {
+	text := factText(k)
 	switch {
-	case k != signal.Alert:
+	case text == "":
 		return fmt.Sprintf("%.4g", float64(n))
 	case n <= 0:
-		return "not firing"
+		return "not " + text
 	case n == 1:
-		return "firing"
+		return text
 	}
-	return fmt.Sprintf("firing %.0f times", float64(n))
+	return fmt.Sprintf("%s %.0f times", text, float64(n))
 }
 
 // factSentence says what is so, and that it has been since before the release, where it has.
 func factSentence(row Row, e Evidence, worst Finding) string {
-	s := fmt.Sprintf("%s: %s is %s", row.Signal, cmp.Or(e.Detail, "it"), row.Amount(e.Value))
+	s := fmt.Sprintf("%s is %s", row.Signal, row.Amount(e.Value))
+	if e.Detail != "" {
+		s += ": " + e.Detail
+	}
 	if worst.How == Before {
 		s += ", and was before the first traffic already: it is not the release, and moves nothing by itself"
 	}

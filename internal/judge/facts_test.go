@@ -48,7 +48,7 @@ func TestAlerts(t *testing.T) {
 		want     judge.Tier
 		reason   string
 	}{
-		"one look is enough":                    {cells: moving, bins: "F", want: judge.Rollback, reason: "corruption: alert DataCorruption is firing"},
+		"one look is enough":                    {cells: moving, bins: "F", want: judge.Rollback, reason: "corruption is firing: alert DataCorruption"},
 		"control: silence is well":              {cells: moving, bins: ".", want: judge.Proceed},
 		"what fired before asks people":         {cells: moving, bins: "O", want: judge.Consider, reason: "before the first traffic already: it is not the release"},
 		"what is new beside what is old moves":  {cells: moving, bins: "B", want: judge.Rollback, reason: "firing 2 times"},
@@ -101,9 +101,14 @@ func TestAnAlertThatNobodyAskedForIsUnknown(t *testing.T) {
 }
 
 func TestFactsInWords(t *testing.T) {
-	row := judge.Row{Kind: signal.Alert}
-	got := []string{row.Text(above(0)), row.Amount(0), row.Amount(1), row.Amount(3), row.Amount(nan)}
-	if diff := cmp.Diff([]string{"firing", "not firing", "firing", "firing 3 times", "unknown"}, got); diff != "" {
-		t.Errorf("words (-want +got):\n%s", diff)
+	for kind, want := range map[signal.Kind][]string{
+		signal.Alert:  {"firing", "not firing", "firing", "firing 3 times", "unknown"},
+		signal.Report: {"reported", "not reported", "reported", "reported 3 times", "unknown"},
+	} {
+		row := judge.Row{Kind: kind}
+		got := []string{row.Text(above(0)), row.Amount(0), row.Amount(1), row.Amount(3), row.Amount(nan)}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", kind, diff)
+		}
 	}
 }

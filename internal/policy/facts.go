@@ -18,6 +18,10 @@ func (r *reader) stated(path string, row judge.Row, c v1alpha1.Cell) judge.Bound
 		r.fail(path, "an alert fires or does not; write firing: true")
 	case row.Kind != signal.Alert && c.Firing:
 		r.fail(path+".firing", "is for an alert signal; write another bound, or alert: {name: ...}")
+	case row.Kind == signal.Report && !c.Reported:
+		r.fail(path, "a report is there or is not; write reported: true")
+	case row.Kind != signal.Report && c.Reported:
+		r.fail(path+".reported", "is for a report signal; write another bound, or report: security")
 	}
 	nothing := signal.Number(0)
 	return judge.Bound{Above: &nothing}
@@ -25,8 +29,12 @@ func (r *reader) stated(path string, row judge.Row, c v1alpha1.Cell) judge.Bound
 
 // atOnce refuses for where one look is enough.
 func (r *reader) atOnce(path string, c v1alpha1.Cell) signal.Duration {
-	if c.For != "" {
+	switch {
+	case c.For == "":
+	case c.Firing:
 		r.fail(path+".for", "does not apply to firing: an alert's rule has its own")
+	default:
+		r.fail(path+".for", "does not apply to reported: one report is enough")
 	}
 	return 0
 }

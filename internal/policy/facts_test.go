@@ -18,11 +18,14 @@ func TestFactsAreRead(t *testing.T) {
   signals:
   - {name: corruption, alert: {name: DataCorruption, match: 'severity="critical"'}, rollback: {firing: true}}
   - {name: slots-own, alert: {name: Slow, match: 'slot="${slot}",v="${version}"'}, canary: {firing: true}, investigate: {firing: true}, required: true}
+  - {name: exploited, report: security, rollback: {reported: true}, consider: {reported: true}}
 `)
 	wantRows := []judge.Row{
 		{Signal: "corruption", Kind: signal.Alert, Cells: []judge.Cell{{Tier: judge.Rollback, Bound: judge.Bound{Above: number(0)}}}},
 		{Signal: "slots-own", Kind: signal.Alert, Required: true, Cells: []judge.Cell{
 			{Tier: judge.Consider, Bound: judge.Bound{Above: number(0)}, Canary: true}, {Tier: judge.Investigate, Bound: judge.Bound{Above: number(0)}}}},
+		{Signal: "exploited", Kind: signal.Report, Cells: []judge.Cell{
+			{Tier: judge.Rollback, Bound: judge.Bound{Above: number(0)}}, {Tier: judge.Consider, Bound: judge.Bound{Above: number(0)}}}},
 	}
 	if diff := cmp.Diff(wantRows, plan.Matrix.Rows); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
@@ -32,6 +35,9 @@ func TestFactsAreRead(t *testing.T) {
 		{Signal: "slots-own", Kind: signal.Alert, Of: "Slow", Match: `slot="green",v="v2"`},
 	}
 	if diff := cmp.Diff(wantAsks, plan.AsksOf(signal.Alert, "green", "v2")); diff != "" {
+		t.Errorf("asks (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]signal.Ask{{Signal: "exploited", Kind: signal.Report, Of: "security"}}, plan.AsksOf(signal.Report, "green", "v2")); diff != "" {
 		t.Errorf("asks (-want +got):\n%s", diff)
 	}
 	if asks := plan.Asks("green", "v2"); len(asks) > 0 {
@@ -53,6 +59,13 @@ func TestRefusesFacts(t *testing.T) {
 		"firing for a ratio":      {ratio + ", rollback: {firing: true}", "spec.signals[0].rollback.firing: is for an alert signal; write another bound, or alert: {name: ...}"},
 		"firing for availability": {"name: a, kubernetes: Available, rollback: {firing: true}", "spec.signals[0].rollback.firing: is for an alert signal"},
 		"for with firing":         {"name: a, alert: {name: A}, rollback: {firing: true, for: 5m}", "spec.signals[0].rollback.for: does not apply to firing: an alert's rule has its own"},
+		"a kind of report":        {"name: a, report: Security Hole", `spec.signals[0].report: "Security Hole" is no name; write lower-case letters, digits and dashes, such as security`},
+		"a bound for a report":    {"name: a, report: b, rollback: {above: '0'}", "spec.signals[0].rollback: a report is there or is not; write reported: true"},
+		"firing for a report":     {"name: a, report: b, rollback: {firing: true}", "spec.signals[0].rollback.firing: is for an alert signal"},
+		"reported for an alert":   {"name: a, alert: {name: A}, rollback: {reported: true}", "spec.signals[0].rollback: an alert fires or does not; write firing: true"},
+		"reported for a ratio":    {ratio + ", rollback: {reported: true}", "spec.signals[0].rollback.reported: is for a report signal; write another bound, or report: security"},
+		"for with reported":       {"name: a, report: b, rollback: {reported: true, for: 5m}", "spec.signals[0].rollback.for: does not apply to reported: one report is enough"},
+		"a report and an alert":   {"name: a, report: b, alert: {name: A}", "spec.signals[0]: has more than one kind (alert, report)"},
 		"unit for an alert":       {"name: a, alert: {name: A}, unit: seconds", "spec.signals[0].unit: is for quantile and query"},
 		"an alert and a query":    {"name: a, alert: {name: A}, query: up", "spec.signals[0]: has more than one kind (query, alert)"},
 	} {

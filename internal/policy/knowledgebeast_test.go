@@ -53,6 +53,10 @@ func TestExampleIsTheChecklistsMatrix(t *testing.T) {
 		{"availability", judge.Rollback, false}: {Bound: judge.Bound{Unavailable: true}},
 		// Rollback Immediately If: Data corruption detected
 		{"data-corruption", judge.Rollback, false}: above(0, 0),
+		// Rollback Immediately If: Security vulnerability exploited
+		{"security", judge.Rollback, false}: above(0, 0),
+		// Consider Rollback If: Customer complaints about specific feature
+		{"complaints", judge.Consider, false}: above(0, 0),
 		// Consider Rollback If: Error rate 1-5% for 10 minutes
 		{"error-rate", judge.Consider, false}: above(0.01, 10*minute),
 		// Consider Rollback If: P99 latency 200-1000ms for 10 minutes

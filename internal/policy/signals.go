@@ -106,9 +106,12 @@ func (r *reader) question(path string, s v1alpha1.Signal) release.Question {
 	if s.Alert != nil {
 		kinds, q = append(kinds, "alert"), r.alert(path+".alert", *s.Alert)
 	}
+	if s.Report != "" {
+		kinds, q = append(kinds, "report"), release.Question{Kind: signal.Report, Of: r.name(path+".report", s.Report, "security")}
+	}
 	switch len(kinds) {
 	case 0:
-		r.fail(path, "has no kind; write one of ratio, quantile, rate, query, kubernetes or alert")
+		r.fail(path, "has no kind; write one of ratio, quantile, rate, query, kubernetes, alert or report")
 	case 1:
 		return q
 	default:
@@ -206,9 +209,9 @@ func (r *reader) cell(path string, row judge.Row, c column, bin signal.Duration)
 func (r *reader) bound(path string, row judge.Row, c v1alpha1.Cell) judge.Bound {
 	kubernetes := row.Kind == signal.Kubernetes
 	switch {
-	case number(c.Above != "", c.Below != "", c.FallsBelowBaselineBy != "", c.RisesAboveBaselineBy != "", c.Unavailable, c.Firing) != 1:
-		r.fail(path, "needs exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true or firing: true")
-	case row.Kind == signal.Alert || c.Firing:
+	case number(c.Above != "", c.Below != "", c.FallsBelowBaselineBy != "", c.RisesAboveBaselineBy != "", c.Unavailable, c.Firing, c.Reported) != 1:
+		r.fail(path, "needs exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true or reported: true")
+	case row.Kind == signal.Alert, row.Kind == signal.Report, c.Firing, c.Reported:
 		return r.stated(path, row, c)
 	case kubernetes && !c.Unavailable:
 		r.fail(path, "a kubernetes signal has no value to compare; write unavailable: true")
@@ -245,7 +248,7 @@ func (r *reader) lasting(path string, c v1alpha1.Cell, bin signal.Duration) sign
 		return 0
 	case c.Unavailable:
 		return 0
-	case c.Firing:
+	case c.Firing, c.Reported:
 		return r.atOnce(path, c)
 	case c.For == "":
 		return least

@@ -60,6 +60,11 @@ type Spec struct {
 type People struct {
 	Hold     *Hold     `json:"hold,omitempty"`
 	Decision *Decision `json:"decision,omitempty"`
+	// Reports are what people saw that no metric shows.
+	// +listType=map
+	// +listMapKey=id
+	// +kubebuilder:validation:MaxItems=32
+	Reports []Report `json:"reports,omitempty"`
 }
 
 // Hold forbids automatic action for a time.

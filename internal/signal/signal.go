@@ -11,7 +11,7 @@ import "slices"
 
 // Kind says how a signal is measured.
 //
-// +kubebuilder:validation:Enum=Ratio;Quantile;Rate;Query;Kubernetes;Alert
+// +kubebuilder:validation:Enum=Ratio;Quantile;Rate;Query;Kubernetes;Alert;Report
 type Kind string
 
 // The kinds of signals.
@@ -22,13 +22,14 @@ const (
 	Query      Kind = "Query"      // any PromQL that yields one number
 	Kubernetes Kind = "Kubernetes" // a fact of the cluster: the slot's availability
 	Alert      Kind = "Alert"      // how many series of an alert fire, at each bin's end
+	Report     Kind = "Report"     // how many reports of a kind people have made, less those retracted
 )
 
 // Fact tells whether a kind says what is so at a moment, rather than what was measured in a bin: it is
 // compared with no other side and no baseline.
 func (k Kind) Fact() bool {
 	switch k {
-	case Kubernetes, Alert:
+	case Kubernetes, Alert, Report:
 		return true
 	}
 	return false
@@ -118,7 +119,7 @@ type Ask struct {
 	// Over are the values, in increasing order, of which a Quantile's bins count what lies above.
 	// +kubebuilder:validation:MaxItems=8
 	Over []Number `json:"over,omitempty"`
-	// Of names what is asked about: an Alert's name.
+	// Of names what is asked about: an Alert's name, the kind of a Report.
 	// +kubebuilder:validation:MaxLength=1024
 	Of string `json:"of,omitempty"`
 	// Since is the candidate's first traffic, for an Alert: what fired then already is told apart.
@@ -132,7 +133,7 @@ type Ask struct {
 type Bin struct {
 	End Instant `json:"end"`
 	// Value is the share (Ratio), the quantile (Quantile), the events per second (Rate), the number (Query)
-	// or how many fire (Alert).
+	// or how many there are of what a fact is.
 	Value Number `json:"value"`
 	// Total and Part are the counted events, for a Ratio; Total alone for a Quantile or a Rate. For an Alert
 	// Part is how many have fired since before the candidate's first traffic.

@@ -3,6 +3,7 @@ package watchdog
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/release"
@@ -30,7 +31,40 @@ func lookedNow(at signal.Instant, matrix judge.Matrix, l horizon) looked {
 
 // facts answers the rows that say what is so at a moment, but for the slot's availability.
 func (d *Daemon) facts(ctx context.Context, m measurement, matrix judge.Matrix, side release.Side, l looked) []signal.Reading {
-	return d.alerts(ctx, m, matrix, side, l)
+	out := d.alerts(ctx, m, matrix, side, l)
+	return append(out, reported(m, matrix, side, l)...)
+}
+
+// reported counts the reports that people made of the release.
+func reported(m measurement, matrix judge.Matrix, side release.Side, l looked) []signal.Reading {
+	var out []signal.Reading
+	for _, a := range inMatrix(m.plan.AsksOf(signal.Report, side.Slot, side.Version), matrix) {
+		made := m.record.Spec.People.Reported(a.Of)
+		out = append(out, signal.Reading{Signal: a.Signal, Detail: inWords(made), Bins: []signal.Bin{{End: l.span.To, Value: signal.Number(len(made))}}})
+	}
+	return out
+}
+
+// inWords says the newest of reports.
+func inWords(made []release.Report) string {
+	if len(made) == 0 {
+		return ""
+	}
+	r := made[len(made)-1]
+	text := r.ID + " by " + r.By
+	if r.Text != "" {
+		text += ": " + r.Text
+	}
+	return clip(text)
+}
+
+// clip keeps a detail within the 512 bytes that the schema allows.
+func clip(s string) string {
+	const most = 500
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + " …"
 }
 
 // alerts asks for the alerts among the rows. What fired at the candidate's first traffic is told apart.

@@ -94,3 +94,52 @@ func TestAnAlertOfBothSlotsMovesNothing(t *testing.T) {
 		s.Fire("DataCorruption", false)
 	})
 }
+
+// A report moves the traffic back at the guard's next look, unless it was retracted. It is no word on
+// stable, which has traffic, too.
+func TestAReportMovesTheTrafficAtOnce(t *testing.T) {
+	security := release.Question{Signal: "exploited", Kind: signal.Report, Of: "security"}
+	live(t, func(t *testing.T, w *simulate.World) {
+		s := w.Add("service", stating(security, judge.Rollback))
+		s.Doubt() // what people see counts as truth
+		w.Until(s.Known)
+		s.Deploy(green, "green-2")
+		time.Sleep(time.Minute)
+		s.Route("pipeline", green, 0.5)
+		time.Sleep(time.Minute)
+		report := func(r ...release.Report) { s.Say(1, func(p *release.People) { p.Reports = r }) }
+		report(release.Report{ID: "complaint-1", Kind: "complaint", By: "bob"}, release.Report{ID: "security-1", Kind: "security", By: "bob", Retracted: true})
+		time.Sleep(time.Minute)
+		if s.Moves(1) > 0 {
+			t.Fatal("moved for a report that was retracted, or of another kind")
+		}
+		report(release.Report{ID: "security-2", Kind: "security", By: "alice", Text: "tokens in the answers"})
+		since := time.Now()
+		w.Until(func() bool { return s.Moves(1) > 0 })
+		if took := s.MovedAt(1).Sub(since); took <= 0 || took > 25*time.Second {
+			t.Errorf("moved after %s, want two looks of the guard at most", took)
+		}
+		if _, state, _ := s.Release(1); state.Ladder == nil || state.Ladder.Verdict.Reason != "exploited is reported: security-2 by alice: tokens in the answers" {
+			t.Errorf("the reason: %+v", state.Ladder)
+		}
+	})
+}
+
+// A report that asks people is over once it is retracted.
+func TestARetractedReportIsOver(t *testing.T) {
+	complaint := release.Question{Signal: "complaints", Kind: signal.Report, Of: "complaint"}
+	live(t, func(t *testing.T, w *simulate.World) {
+		s := w.Add("service", stating(complaint, judge.Consider))
+		s.Cutover(green, "green-2")
+		time.Sleep(time.Minute)
+		for _, retracted := range []bool{false, true} {
+			s.Say(1, func(p *release.People) {
+				p.Reports = []release.Report{{ID: "complaint-1", Kind: "complaint", By: "bob", Retracted: retracted}}
+			})
+			time.Sleep(time.Minute)
+			if _, state, _ := s.Release(1); (state.Verdict.Tier == judge.Consider) == retracted || s.Moves(1) > 0 {
+				t.Errorf("retracted %t: the verdict is %+v, moved %d times", retracted, state.Verdict, s.Moves(1))
+			}
+		}
+	})
+}

@@ -94,6 +94,7 @@ func TestPeopleMaySpeakAndTakeItBack(t *testing.T) {
 		`{"spec":{"people":{"hold":{"by":"bob","until":"2026-01-01T06:00:00+02:00"}}}}`,
 		`{"spec":{"people":{"decision":{"choice":"Rollback","by":"alice"}}}}`,
 		`{"spec":{"people":{"decision":{"choice":"Accept","by":"bob","reason":"known"}}}}`,
+		`{"spec":{"people":{"reports":[{"id":"security-1","kind":"security","by":"alice","text":"tokens in the answers"},{"id":"complaint-1","kind":"complaint","by":"bob","retracted":true}]}}}`,
 		`{"spec":{"people":{"hold":null}}}`,
 		`{"spec":{"people":null}}`,
 	} {
@@ -102,15 +103,20 @@ func TestPeopleMaySpeakAndTakeItBack(t *testing.T) {
 		}
 	}
 	for merge, want := range map[string]string{
-		`{"spec":{"people":{"decision":{"choice":"rollback","by":"alice"}}}}`:                                   `supported values: "Rollback", "Accept"`,
-		`{"spec":{"people":{"decision":{"choice":"Rollback"}}}}`:                                                "spec.people.decision.by: Required",
-		`{"spec":{"people":{"hold":{"by":"alice"}}}}`:                                                           "spec.people.hold.until: Required",
-		`{"spec":{"people":{"hold":{"by":"alice","until":"tomorrow"}}}}`:                                        "spec.people.hold.until",
-		`{"spec":{"people":{"hold":{"by":"alice","until":"2026-01-01"}}}}`:                                      "spec.people.hold.until",
-		`{"spec":{"people":{"hold":{"by":"alice","until":"2026-01-01t04:00:00z"}}}}`:                            "spec.people.hold.until",
-		`{"spec":{"people":{"hold":{"by":"alice","until":"2026-13-01T04:00:00Z"}}}}`:                            "spec.people.hold.until",
-		`{"spec":{"people":{"opinion":"good"}}}`:                                                                `unknown field "spec.people.opinion"`,
-		`{"spec":{"people":{"hold":{"by":"` + strings.Repeat("a", 129) + `","until":"2026-01-01T04:00:00Z"}}}}`: "spec.people.hold.by",
+		`{"spec":{"people":{"decision":{"choice":"rollback","by":"alice"}}}}`:                                        `supported values: "Rollback", "Accept"`,
+		`{"spec":{"people":{"decision":{"choice":"Rollback"}}}}`:                                                     "spec.people.decision.by: Required",
+		`{"spec":{"people":{"reports":[{"id":"a","kind":"a","by":"b"},{"id":"a","kind":"a","by":"c"}]}}}`:            "spec.people.reports[1]: Duplicate value",
+		`{"spec":{"people":{"reports":[{"kind":"a","by":"b"}]}}}`:                                                    "spec.people.reports[0].id: Required",
+		`{"spec":{"people":{"reports":[{"id":"a","kind":"A b","by":"b"}]}}}`:                                         "spec.people.reports[0].kind",
+		`{"spec":{"people":{"reports":[{"id":"a","kind":"a"}]}}}`:                                                    "spec.people.reports[0].by: Required",
+		`{"spec":{"people":{"reports":[{"id":"a","kind":"a","by":"b","text":"` + strings.Repeat("x", 513) + `"}]}}}`: "Too long: may not be more than 512 bytes",
+		`{"spec":{"people":{"hold":{"by":"alice"}}}}`:                                                                "spec.people.hold.until: Required",
+		`{"spec":{"people":{"hold":{"by":"alice","until":"tomorrow"}}}}`:                                             "spec.people.hold.until",
+		`{"spec":{"people":{"hold":{"by":"alice","until":"2026-01-01"}}}}`:                                           "spec.people.hold.until",
+		`{"spec":{"people":{"hold":{"by":"alice","until":"2026-01-01t04:00:00z"}}}}`:                                 "spec.people.hold.until",
+		`{"spec":{"people":{"hold":{"by":"alice","until":"2026-13-01T04:00:00Z"}}}}`:                                 "spec.people.hold.until",
+		`{"spec":{"people":{"opinion":"good"}}}`:                                                                     `unknown field "spec.people.opinion"`,
+		`{"spec":{"people":{"hold":{"by":"` + strings.Repeat("a", 129) + `","until":"2026-01-01T04:00:00Z"}}}}`:      "spec.people.hold.by",
 	} {
 		if err := s.patch(t, r.Name, merge); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("patch %s: want a refusal with %q, got %v", merge, want, err)

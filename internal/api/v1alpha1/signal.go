@@ -39,8 +39,8 @@ const Available Fact = "Available"
 // Signal is a named measurement of a slot, of exactly one kind, and its cells in the matrix. A
 // signal without cells is recorded only.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.rate), has(self.query), has(self.kubernetes), has(self.alert)].exists(k, k)",message="the signal has no kind; write one of ratio, quantile, rate, query, kubernetes or alert"
-// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.rate), has(self.query), has(self.kubernetes), has(self.alert)].filter(k, k).size() <= 1",message="the signal has more than one kind; write one of ratio, quantile, rate, query, kubernetes or alert, and a signal of its own for each other"
+// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.rate), has(self.query), has(self.kubernetes), has(self.alert), has(self.report)].exists(k, k)",message="the signal has no kind; write one of ratio, quantile, rate, query, kubernetes, alert or report"
+// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.rate), has(self.query), has(self.kubernetes), has(self.alert), has(self.report)].filter(k, k).size() <= 1",message="the signal has more than one kind; write one of ratio, quantile, rate, query, kubernetes, alert or report, and a signal of its own for each other"
 // +kubebuilder:validation:XValidation:rule="!has(self.unit) || has(self.quantile) || has(self.query)",message="unit is for quantile and query; leave it out (a ratio's bounds are percentages, such as 5%)"
 // +kubebuilder:validation:XValidation:rule="!has(self.ratio) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')))",message="a ratio's bound is a percentage; write it from 0% to 100%, such as above: 5%"
 // +kubebuilder:validation:XValidation:rule="!(has(self.unit) && (has(self.quantile) || has(self.query))) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')))",message="a bound in seconds is a duration; write it with its unit, such as above: 200ms"
@@ -49,6 +49,8 @@ const Available Fact = "Available"
 // +kubebuilder:validation:XValidation:rule="has(self.kubernetes) || ((!has(self.canary) || !has(self.canary.unavailable) || !self.canary.unavailable) && (!has(self.rollback) || !has(self.rollback.unavailable) || !self.rollback.unavailable) && (!has(self.consider) || !has(self.consider.unavailable) || !self.consider.unavailable) && (!has(self.investigate) || !has(self.investigate.unavailable) || !self.investigate.unavailable))",message="unavailable is for a kubernetes signal; write above or below, or kubernetes: Available"
 // +kubebuilder:validation:XValidation:rule="!has(self.alert) || ((!has(self.canary) || has(self.canary.firing)) && (!has(self.rollback) || has(self.rollback.firing)) && (!has(self.consider) || has(self.consider.firing)) && (!has(self.investigate) || has(self.investigate.firing)))",message="an alert fires or does not; write firing: true as the bound of its cells"
 // +kubebuilder:validation:XValidation:rule="has(self.alert) || ((!has(self.canary) || !has(self.canary.firing)) && (!has(self.rollback) || !has(self.rollback.firing)) && (!has(self.consider) || !has(self.consider.firing)) && (!has(self.investigate) || !has(self.investigate.firing)))",message="firing is for an alert signal; write above or below, or alert: {name: ...}"
+// +kubebuilder:validation:XValidation:rule="!has(self.report) || ((!has(self.canary) || has(self.canary.reported)) && (!has(self.rollback) || has(self.rollback.reported)) && (!has(self.consider) || has(self.consider.reported)) && (!has(self.investigate) || has(self.investigate.reported)))",message="a report is there or is not; write reported: true as the bound of its cells"
+// +kubebuilder:validation:XValidation:rule="has(self.report) || ((!has(self.canary) || !has(self.canary.reported)) && (!has(self.rollback) || !has(self.rollback.reported)) && (!has(self.consider) || !has(self.consider.reported)) && (!has(self.investigate) || !has(self.investigate.reported)))",message="reported is for a report signal; write above or below, or report: security"
 type Signal struct {
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="not a signal's name; write lower-case letters, digits and dashes, such as error-rate"
@@ -77,6 +79,12 @@ type Signal struct {
 	Kubernetes Fact `json:"kubernetes,omitempty"`
 	// Alert is an alert of Prometheus' own rules.
 	Alert *Alert `json:"alert,omitempty"`
+	// Report is the kind of what people report of a release by greenwatch report, such as security,
+	// corruption or complaint. One report is enough, and it counts until it is retracted.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="not a kind of report; write lower-case letters, digits and dashes, such as security"
+	Report string `json:"report,omitempty"`
 
 	// Canary is a consider cell that applies only while the traffic is split.
 	Canary *Cell `json:"canary,omitempty"`
@@ -152,9 +160,10 @@ type Alert struct {
 
 // Cell is a bound and how long it must last.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.above), has(self.below), has(self.fallsBelowBaselineBy), has(self.risesAboveBaselineBy), has(self.unavailable) && self.unavailable, has(self.firing) && self.firing].filter(b, b).size() == 1",message="a cell has exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true or firing: true"
+// +kubebuilder:validation:XValidation:rule="[has(self.above), has(self.below), has(self.fallsBelowBaselineBy), has(self.risesAboveBaselineBy), has(self.unavailable) && self.unavailable, has(self.firing) && self.firing, has(self.reported) && self.reported].filter(b, b).size() == 1",message="a cell has exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true or reported: true"
 // +kubebuilder:validation:XValidation:rule="!(has(self.unavailable) && self.unavailable && has(self.__for__))",message="for does not apply to unavailable; write timing.unavailableFor instead"
 // +kubebuilder:validation:XValidation:rule="!(has(self.firing) && has(self.__for__))",message="for does not apply to firing: an alert's rule has its own"
+// +kubebuilder:validation:XValidation:rule="!(has(self.reported) && has(self.__for__))",message="for does not apply to reported: one report is enough"
 type Cell struct {
 	// Above and Below are in the unit of the signal's kind: a percentage for a ratio ("5%"), a
 	// duration where the unit is seconds ("200ms"), else a bare number ("100"), for a rate per second.
@@ -180,6 +189,9 @@ type Cell struct {
 	// Firing asks whether the alert fires.
 	// +optional
 	Firing bool `json:"firing,omitempty"`
+	// Reported asks whether people report it.
+	// +optional
+	Reported bool `json:"reported,omitempty"`
 	// For is how long the bound must last: by default, and at least, three bins.
 	// +optional
 	For Duration `json:"for,omitempty"`

@@ -16,6 +16,13 @@ func (s *Service) Fire(alert string, fires bool) {
 	s.alerts[alert].put(time.Now(), fires)
 }
 
+// Doubt makes a report, which no measurement shows, a truth that a rollback may rest on.
+func (s *Service) Doubt() {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	s.doubted = true
+}
+
 // alert is whether an alert fires at a moment, and has since before the first traffic.
 func (s *Service) alert(a signal.Ask, end signal.Instant) signal.Bin {
 	b := signal.Bin{End: end}

@@ -130,7 +130,7 @@ func (s *Service) Serve(revision string, q Quality) {
 // breached tells whether a revision truly did badly at any time from first on: the truth that a
 // rollback is held against.
 func (s *Service) breached(slot, revision string, first time.Time) bool {
-	if len(s.alerts) > 0 {
+	if len(s.alerts) > 0 || s.doubted {
 		return true
 	}
 	q, ok := s.quality[revision]

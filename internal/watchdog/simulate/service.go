@@ -25,6 +25,7 @@ type Service struct {
 	vs       history[routing]
 	quality  map[string]*history[Quality]
 	alerts   map[string]*history[bool]
+	doubted  bool
 	policy   history[policy]
 	releases map[string]*history[object]
 
