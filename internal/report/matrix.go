@@ -124,6 +124,8 @@ func cellText(e judge.Evidence, c column) string {
 func shortBound(e judge.Evidence, f judge.Finding) string {
 	text := "no bound"
 	switch b := f.Cell.Bound; {
+	case e.Kind.Fact() && !b.Unavailable:
+		return row(e).Text(b)
 	case b.RisesBy != nil:
 		text = fmt.Sprintf("+%.3g%%", float64(*b.RisesBy)*100)
 	case b.FallsBy != nil:
