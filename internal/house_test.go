@@ -42,7 +42,7 @@ var mayImport = map[string][]string{
 	"internal/watchdog/":    {"judge", "release", "schedule", "signal", "watchdog"},
 	"internal/backtest":     {"judge", "release", "signal", "watchdog"},
 	"internal/cli":          {"api/v1alpha1", "backtest", "finding", "judge", "policy", "release", "report", "signal", "store"},
-	"internal/scenario":     {"api/v1alpha1", "backtest", "lab", "measure", "policy", "release", "signal", "watchdog"},
+	"internal/scenario":     {"api/v1alpha1", "backtest", "judge", "measure", "policy", "release", "signal", "watchdog"},
 	"internal/e2e":          {},
 	"internal/lab":          {},
 	"internal/lab/":         {"lab", "lab/hold", "lab/stage", "lab/standin"},

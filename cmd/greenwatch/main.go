@@ -20,5 +20,5 @@ func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return cli.Main(ctx, args, stdout, stderr, cli.Deps{Version: version(), Run: runDaemon, Check: check, List: list, Say: say, Report: reportSeen, Backtest: backtestPast})
+	return cli.Main(ctx, args, stdout, stderr, cli.Deps{Version: version(), Run: runDaemon, Check: check, List: list, Release: oneRelease, Say: say, Report: reportSeen, Backtest: backtestPast})
 }

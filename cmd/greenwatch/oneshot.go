@@ -72,6 +72,19 @@ func list(ctx context.Context, o cli.ListOptions) ([]report.Release, error) {
 	return out, err
 }
 
+// oneRelease gives a release of the cluster, ended or not.
+func oneRelease(ctx context.Context, o cli.WhyOptions) (report.Release, error) {
+	p, err := as(o.Cluster)
+	if err != nil {
+		return report.Release{}, err
+	}
+	r, err := p.store.Load(ctx, p.namespace, o.Release)
+	if err != nil {
+		return report.Release{}, err
+	}
+	return report.Of(r.Namespace, r.Spec, r.Status), nil
+}
+
 // check judges a policy once, now, and touches nothing.
 func check(ctx context.Context, o cli.CheckOptions) (judge.Verdict, *release.Plan, error) {
 	p, err := as(o.Cluster)

@@ -13,7 +13,7 @@ import (
 
 // checked is what check prints for programs.
 type checked struct {
-	Verdict judge.Verdict `json:"verdict"`
+	Verdict listing       `json:"verdict"`
 	Plan    *release.Plan `json:"plan,omitempty"`
 }
 
@@ -23,8 +23,9 @@ func checkCommand(name string, d Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check POLICY",
 		Short: "Judge a policy once, now, and print the matrix",
-		Long: `Judge a policy once, now, and print the decision matrix with what is in force.
-Nothing is changed and nobody is told.
+		Long: `Judge a policy once, now, and print the decision matrix: for each signal its
+value, what it is compared with, the events behind it, each bound and whether it
+holds, and what is unknown and why. Nothing is changed and nobody is told.
 
 The exit code tells the verdict:
    0  proceed
@@ -54,7 +55,7 @@ The exit code tells the verdict:
 				return fmt.Errorf("check %s: %w", o.Policy, err)
 			}
 			words := func() string { return matrix(v, plan, form) }
-			if err := form.print(cmd.OutOrStdout(), checked{v, plan}, words); err != nil {
+			if err := form.print(cmd.OutOrStdout(), checked{listOf(v), plan}, words); err != nil {
 				return err
 			}
 			return verdict(v.Tier)

@@ -31,6 +31,8 @@ type Deps struct {
 	Check func(ctx context.Context, o CheckOptions) (judge.Verdict, *release.Plan, error)
 	// List gives the active releases.
 	List func(ctx context.Context, o ListOptions) ([]report.Release, error)
+	// Release gives one release.
+	Release func(ctx context.Context, o WhyOptions) (report.Release, error)
 	// Backtest judges a past release.
 	Backtest func(ctx context.Context, o BacktestOptions) (backtest.Result, error)
 	// Say delivers a person's word.
@@ -115,7 +117,7 @@ happened and why.`,
 		SuggestionsMinimumDistance: 2,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage{cmd.CommandPath(), err} })
-	root.AddCommand(runCommand(d), checkCommand(name, d), statusCommand(name, d), backtestCommand(name, d), versionCommand(d),
+	root.AddCommand(runCommand(d), checkCommand(name, d), whyCommand(name, d), statusCommand(name, d), backtestCommand(name, d), versionCommand(d),
 		rollbackCommand(name, d), holdCommand(name, d), resumeCommand(name, d), acceptCommand(name, d), reportCommand(name, d))
 	return root
 }

@@ -34,9 +34,12 @@ type fake struct {
 	tested  *BacktestOptions
 	seen    *ReportOptions
 
+	explained *WhyOptions
+
 	verdict  judge.Verdict
 	plan     *release.Plan
 	releases []report.Release
+	release  report.Release
 	past     backtest.Result
 	err      error
 }
@@ -56,6 +59,10 @@ func (f *fake) deps() Deps {
 		Backtest: func(_ context.Context, o BacktestOptions) (backtest.Result, error) {
 			f.tested = &o
 			return f.past, f.err
+		},
+		Release: func(_ context.Context, o WhyOptions) (report.Release, error) {
+			f.explained = &o
+			return f.release, f.err
 		},
 		Report: func(_ context.Context, o ReportOptions) (release.Report, error) {
 			f.seen = &o
@@ -125,10 +132,10 @@ func TestErrorsHaveTheirOwnExitCodes(t *testing.T) {
 func TestNothingIsAskedWhereTheCommandLineIsWrong(t *testing.T) {
 	f := &fake{}
 	for _, line := range []string{"greenwatch check a -o xml", "greenwatch status -o xml", "greenwatch check", "greenwatch run --loud",
-		"greenwatch rollback", "greenwatch hold kb-1 --for -4h", "greenwatch hold kb-1 --for soon", "greenwatch accept kb-1 kb-2"} {
+		"greenwatch rollback", "greenwatch hold kb-1 --for -4h", "greenwatch hold kb-1 --for soon", "greenwatch accept kb-1 kb-2", "greenwatch why", "greenwatch why kb-1 kb-2", "greenwatch why kb-1 --check 0"} {
 		call(t, f, line)
 	}
-	if f.checked != nil || f.listed != nil || f.ran != nil || f.said != nil {
+	if f.checked != nil || f.listed != nil || f.ran != nil || f.said != nil || f.explained != nil {
 		t.Errorf("asked all the same: %+v", f)
 	}
 }
@@ -176,15 +183,18 @@ func TestAPersonsWordReachesTheRelease(t *testing.T) {
 	}
 }
 
-func TestCheckPrintsWhatIsInForce(t *testing.T) {
+func TestCheckSaysWhatIsInForceAndWideTheQueries(t *testing.T) {
 	f := &fake{verdict: judge.Verdict{Tier: judge.Proceed, Evidence: []judge.Evidence{{Signal: "error-rate", Queries: []string{"sum(x)"}}}},
 		plan: &release.Plan{Mode: release.Observe, Generation: 3, Prometheus: "main"}}
 	_, stdout, _ := call(t, f, "greenwatch check kb")
-	if !strings.Contains(stdout, "In force, generation 3") || !strings.Contains(stdout, "Observe") || strings.Contains(stdout, "sum(x)") {
-		t.Error(stdout)
+	if !strings.Contains(stdout, "In force, generation 3") || strings.Contains(stdout, "sum(x)") {
+		t.Errorf("not the matrix and what is in force: %s", stdout)
 	}
-	if _, stdout, _ = call(t, f, "greenwatch check kb -o wide"); !strings.Contains(stdout, "error-rate: sum(x)") {
-		t.Errorf("no queries in %s", stdout)
+	_, stdout, _ = call(t, f, "greenwatch check kb -o wide")
+	for _, want := range []string{"In force, generation 3", "Observe", "error-rate: sum(x)"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in %s", want, stdout)
+		}
 	}
 }
 
@@ -305,6 +315,7 @@ func TestHelp(t *testing.T) {
 		"root":     "greenwatch",
 		"run":      "greenwatch run --help",
 		"check":    "greenwatch check --help",
+		"why":      "greenwatch why --help",
 		"status":   "greenwatch status --help",
 		"hold":     "greenwatch hold --help",
 		"report":   "greenwatch report --help",

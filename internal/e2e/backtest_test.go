@@ -56,6 +56,37 @@ func TestABacktestDecidesAsTheDaemonDid(t *testing.T) {
 	}
 }
 
+// A verdict is explained from the release alone, with Prometheus off: the same verdict, by the same table.
+func TestWhyNeedsNoPrometheus(t *testing.T) {
+	s := open(t, stage.Options{})
+	s.cutOver()
+	s.await("two checks", func(r *v1alpha1.Release) bool { return r.Status.Checks >= 2 })
+	s.fail("green", 0.5)
+	r, _ := s.rolledBack()
+	kubeconfig, err := s.Lab.Kubeconfig(lab.Admin)
+	s.must(err)
+	s.must(s.Prometheus.Stop())
+	why := func(args ...string) string {
+		t.Helper()
+		code, stdout, stderr := greenwatch(s.t, s.Lab, append([]string{"why", r.Name, "-n", s.Namespace, "--kubeconfig", kubeconfig}, args...)...)
+		if code != 0 {
+			t.Fatalf("why %v: exit %d: %s%s", args, code, stdout, stderr)
+		}
+		return stdout
+	}
+	for _, args := range [][]string{nil, {"--decision"}, {"--latest"}} {
+		out := why(args...)
+		t.Logf("why %v\n%s", args, out)
+		if !strings.Contains(out, "Judged again from this evidence alone: the same verdict.") || !strings.Contains(out, "error-rate*") {
+			t.Errorf("why %v says\n%s", args, out)
+		}
+	}
+	if out := why("--decision"); !strings.Contains(out, r.Status.Decision.Reason) {
+		t.Errorf("the reason %q is not in\n%s", r.Status.Decision.Reason, out)
+	}
+	s.must(s.Prometheus.Start(t.Context()))
+}
+
 // backtest runs the command over a stretch of the stage's past.
 func (s *scene) backtest(cutover, until signal.Instant) (r backtest.Result) {
 	s.t.Helper()

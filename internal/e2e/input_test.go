@@ -223,7 +223,7 @@ func TestPrometheusIsAwayAtTheStart(t *testing.T) {
 	s.must(s.Prometheus.Start(t.Context()))
 	s.cutOver()
 	s.awaitTier(judge.Proceed, signal.Known)
-	s.checks(0, "Proceed", "above 5 %")
+	s.checks(0, "Proceed", ">5%")
 	code, out := s.ask("status")
 	if code != 0 || !strings.Contains(out, s.Name) || !strings.Contains(out, "v2") || !strings.Contains(out, string(release.Watching)) {
 		t.Errorf("status ends with %d and says:\n%s", code, out)

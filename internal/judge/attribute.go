@@ -28,8 +28,8 @@ type Other struct {
 	Against Against `json:"against"`
 	// +kubebuilder:validation:MaxLength=63
 	Slot string `json:"slot"`
-	// +kubebuilder:validation:MaxItems=120
-	Bins []signal.Bin `json:"bins,omitempty"`
+	// +kubebuilder:validation:Type=string
+	Bins signal.Bins `json:"bins,omitempty"`
 }
 
 // Attribution says whether it is the release: what the other side counted, and whether that is as bad.
@@ -44,8 +44,12 @@ type Attribution struct {
 	Text string `json:"text,omitempty"`
 }
 
-// muchWorse is how many times another side's share it takes to be worse than a side that is bad itself.
-const muchWorse = 2
+// A side that is bad itself is as bad unless the candidate's share is so many times its own: by a count
+// that may be chance, and by one that is surely beyond the bound.
+const (
+	worse     = 2
+	muchWorse = 4
+)
 
 // Suspects names the signals of which it should be asked whether it is the release: those whose counts call
 // for a rollback, or for people, and the requests, if nothing has been heard of the candidate.
@@ -114,19 +118,20 @@ func compare(row Row, e Evidence, o Other) (*Attribution, bool) {
 	own, _, _ := tallied(row, f.Cell.Bound, e.Bins)
 	mine := sum(own)
 	a := &Attribution{Other: o, Total: signal.Number(other.total), Share: signal.Number(other.least / other.total)}
-	a.AsBad = l.asBad(ts, o.Against) && muchWorse*other.least*mine.total >= mine.least*other.total
+	a.AsBad = l.asBad(ts, o.Against, mine.least/mine.total)
 	a.Text = a.words(row, f.Cell.Bound)
 	return a, a.AsBad || surelyBelow(other.least, other.least+mine.least, other.total/(other.total+mine.total), chanceOfOther)
 }
 
-// asBad tells whether the other side is beyond the bound: now, over the same stretch, or until then, as a
-// bound is asked.
-func (l limit) asBad(ts []tally, a Against) bool {
+// asBad tells whether the other side is beyond the bound, too, and not far better than a share: now, over
+// the same stretch; or until then, as a bound is asked.
+func (l limit) asBad(ts []tally, a Against, share float64) bool {
 	all := sum(ts)
-	if a == StableNow {
-		return all.least >= MinPart && all.least > l.p*all.total
+	near := func(times float64) bool { return times*all.least >= share*all.total }
+	if a != StableNow {
+		return near(muchWorse) && l.ask(ts).answer == Yes
 	}
-	return l.ask(ts).answer == Yes
+	return all.least >= MinPart && (near(worse) && all.least > l.p*all.total || near(muchWorse) && surelyAbove(all.least, all.total, l.p, l.chance))
 }
 
 func (a Attribution) words(row Row, b Bound) string {

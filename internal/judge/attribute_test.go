@@ -26,7 +26,9 @@ func TestIsItTheRelease(t *testing.T) {
 		{"stable is as bad", bad, other(judge.StableNow, lots(6, 110, 1000)), judge.Consider, "; blue is as bad now: 11 % of 6000"},
 		{"stable has a few requests, and they fail as often", bad, other(judge.StableNow, lots(6, 1, 9)), judge.Consider, "as bad now"},
 		{"stable has too few to speak of", bad, other(judge.StableNow, lots(6, 1, 8)), judge.Rollback, "above 5 % for 5m"},
-		{"stable is bad, but the candidate far worse", bad, other(judge.StableNow, lots(6, 55, 1000)), judge.Rollback, "blue is now: 5.5 %"},
+		{"stable is bad, but the candidate far worse", lots(6, 400, 1000), other(judge.StableNow, lots(6, 80, 1000)), judge.Rollback, "blue is now: 8 %"},
+		{"stable is surely bad, and the candidate three times so", lots(6, 300, 1000), other(judge.StableNow, lots(6, 100, 1000)), judge.Consider, "as bad now"},
+		{"stable may be bad by chance, and the candidate is three times so", lots(6, 300, 1000), other(judge.StableNow, lots(6, 1, 10)), judge.Rollback, "blue is now: 10 % of 60"},
 		{"it was so before the release", bad, other(judge.StableBefore, lots(60, 110, 1000)), judge.Consider, "blue was as bad before the first traffic: 11 % of 60000"},
 		{"a burst an hour before is not as bad", bad, other(judge.StableBefore, then(lots(5, 900, 1000), lots(55, 0, 1000))), judge.Rollback, "blue was before"},
 		{"stable has requests of before the cutover, too few to tell, and was as bad before", bad, append(other(judge.StableNow, then(lots(5, 0, 10), lots(1, 2, 10))), other(judge.StableBefore, lots(60, 110, 1000))...), judge.Consider, "as bad"},
@@ -44,7 +46,7 @@ func TestIsItTheRelease(t *testing.T) {
 			if held := v.HeldBack() != ""; held != (c.want == judge.Consider) {
 				t.Errorf("held back: %q", v.HeldBack())
 			}
-			if again := judge.Again(m, v); again.Tier != v.Tier || again.Reason != v.Reason {
+			if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
 				t.Errorf("judged again: %s (%s)", again.Tier, again.Reason)
 			}
 		})
@@ -90,7 +92,7 @@ func TestSilenceIsAMatterForPeopleWhileStableIsHeard(t *testing.T) {
 			if v.Tier != c.want || c.want == judge.Consider && v.Reason != "error-rate: nothing is heard of it for 5m, while blue is heard" {
 				t.Errorf("got %s: %s", v.Tier, v.Reason)
 			}
-			if again := judge.Again(m, v); again.Tier != v.Tier || again.Reason != v.Reason {
+			if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
 				t.Errorf("judged again: %s (%s)", again.Tier, again.Reason)
 			}
 		})
@@ -134,7 +136,7 @@ func TestABoundRelativeToTheBaseline(t *testing.T) {
 			if v.Tier != c.want || !strings.Contains(v.Reason, c.says) {
 				t.Errorf("got %s: %s; want %s: %s", v.Tier, v.Reason, c.want, c.says)
 			}
-			if again := judge.Again(matrix(c.row), v); again.Tier != v.Tier || again.Reason != v.Reason {
+			if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
 				t.Errorf("judged again: %s (%s)", again.Tier, again.Reason)
 			}
 		})
@@ -189,7 +191,7 @@ func TestWhatIsNotAsUsualIsLookedInto(t *testing.T) {
 			if v.Tier != c.want || (v.Evidence[0].Unusual != "") != (c.want == judge.Investigate) {
 				t.Errorf("got %s: %s", v.Tier, v.Reason)
 			}
-			if again := judge.Again(m, v); again.Tier != v.Tier || again.Reason != v.Reason {
+			if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
 				t.Errorf("judged again: %s (%s), first %s (%s)", again.Tier, again.Reason, v.Tier, v.Reason)
 			}
 			in.Usual = false

@@ -75,7 +75,7 @@ func TestAlerts(t *testing.T) {
 			if v.Tier != c.want || !strings.Contains(v.Reason, c.reason) || (v.Reason == "") != (c.want == judge.Proceed) {
 				t.Errorf("got %s: %s; want %s: %s", v.Tier, v.Reason, c.want, c.reason)
 			}
-			if again := judge.Again(m, v); again.Tier != v.Tier || again.Signal != v.Signal || again.Reason != v.Reason {
+			if again := judge.Again(v); again.Tier != v.Tier || again.Signal != v.Signal || again.Reason != v.Reason {
 				t.Errorf("judged again it is %s: %s", again.Tier, again.Reason)
 			}
 			if v.HeldBack() != "" {

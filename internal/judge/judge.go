@@ -17,7 +17,7 @@ const minSilent = 10
 // whole verdict Blind, unless another signal holds a tier that is worse. Too few events to tell whether
 // there is something to investigate leave the signal known all the same, if the worse tiers are cleared.
 func Judge(m Matrix, in Input) Verdict {
-	v := Verdict{At: in.At, Tier: Proceed, Generation: in.Generation, Split: in.Split, FirstTraffic: in.FirstTraffic}
+	v := opened(m, in)
 	for _, row := range m.Rows {
 		e := weigh(m, row, in)
 		v.Evidence = append(v.Evidence, e)
@@ -30,25 +30,6 @@ func Judge(m Matrix, in Input) Verdict {
 		}
 	}
 	return v
-}
-
-// Again judges a verdict's own full evidence by the same rules: the tier, the signal and the reason
-// that it gives must equal the verdict's. A verdict over a Whole stretch is judged again the same
-// way, since its evidence is the stretch that decided.
-func Again(m Matrix, v Verdict) Verdict {
-	in := Input{At: v.At, Split: v.Split, Generation: v.Generation, Stretch: Newest, FirstTraffic: v.FirstTraffic}
-	for _, e := range v.Evidence {
-		in.Usual = in.Usual || e.Unusual != ""
-		if e.Attribution != nil {
-			in.Others = append(in.Others, e.Attribution.Other)
-		}
-		if e.Baseline != nil {
-			in.Baseline = append(in.Baseline, *e.Baseline)
-		}
-		in.Readings = append(in.Readings, signal.Reading{Signal: e.Signal, Bins: e.Bins, Cause: e.Cause,
-			Detail: e.Detail, Queries: e.Queries, Availability: e.Availability})
-	}
-	return Judge(m, in)
 }
 
 func weigh(m Matrix, row Row, in Input) Evidence {

@@ -208,7 +208,7 @@ func TestACountSaysYesNoOrUnknown(t *testing.T) {
 			if v.Tier != c.want || v.Evidence[0].Cause != c.why {
 				t.Errorf("got %s (%s) by cause %q, want %s by %q", v.Tier, v.Reason, v.Evidence[0].Cause, c.want, c.why)
 			}
-			if again := judge.Again(matrix(c.row), v); again.Tier != v.Tier || again.Reason != v.Reason {
+			if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
 				t.Errorf("judged again: %s (%s), first %s (%s)", again.Tier, again.Reason, v.Tier, v.Reason)
 			}
 		})
@@ -436,7 +436,7 @@ func TestRequestsThatAllFailedLongAgoAreInTheCheckOnly(t *testing.T) {
 	if v.Tier != judge.Rollback {
 		t.Fatalf("the whole stretch: got %s, want Rollback", v.Tier)
 	}
-	if again := judge.Again(m, v); again.Tier != judge.Rollback || again.Reason != v.Reason {
+	if again := judge.Again(v); again.Tier != judge.Rollback || again.Reason != v.Reason {
 		t.Errorf("judged again: got %s (%s), want %s", again.Tier, again.Reason, v.Reason)
 	}
 }

@@ -107,7 +107,7 @@ func (l limit) withoutAny(ts []tally) bool {
 }
 
 // no tells whether the bound has not lasted: some of it, from the beginning or to the end or a bin
-// between, was surely below.
+// between, was surely below; or the end holds enough events within the bound that trouble would have shown.
 func (l limit) no(ts []tally) bool {
 	from, to := tally{whole: true}, tally{whole: true}
 	for i := range ts {
@@ -117,6 +117,9 @@ func (l limit) no(ts []tally) bool {
 			if x.whole && surelyBelow(x.most, x.total, l.p, chanceOfClear) {
 				return true
 			}
+		}
+		if i+1 >= MinBins && to.whole && to.most <= l.p*to.total && to.total >= toClear(l.p) {
+			return true
 		}
 	}
 	return false

@@ -55,10 +55,10 @@ func TestFalseAlarmsOfAWeek(t *testing.T) {
 		spread       float64
 		weeks, allow int
 	}{
-		{"half a bound", 0.5, 0, 24, 0},
-		{"half a bound, and unruly", 0.5, 0.25, 24, 0},
-		{"a fifth below a bound", 0.8, 0, 12, 1},
-		{"the bound itself", 1, 0, 12, 12},
+		{"half a bound", 0.5, 0, 12, 0},
+		{"half a bound, and unruly", 0.5, 0.25, 12, 0},
+		{"a fifth below a bound", 0.8, 0, 6, 1},
+		{"the bound itself", 1, 0, 6, 6},
 	} {
 		falsely, looks := 0, 0
 		for i := range c.weeks {

@@ -74,7 +74,7 @@ func (t *tape) bins(kind signal.Kind, n int) []signal.Bin {
 		b.Total = signal.Number([]int{1, 3, 20, 1000, 5000}[t.next()%5])
 		level := t.next() % 8
 		if calm && level > 0 && i > 0 {
-			b.Total, b.Part, b.Value, b.Cause = bins[i-1].Total, bins[i-1].Part, bins[i-1].Value, bins[i-1].Cause
+			b.Total, b.Part, b.Value, b.Cause, b.Over = bins[i-1].Total, bins[i-1].Part, bins[i-1].Value, bins[i-1].Cause, bins[i-1].Over
 			bins = append(bins, b)
 			continue
 		}
@@ -154,6 +154,16 @@ func text(t *testing.T, v judge.Verdict) string {
 	return string(b)
 }
 
+// saved gives a verdict as it is read back.
+func saved(t *testing.T, v judge.Verdict) judge.Verdict {
+	t.Helper()
+	var back judge.Verdict
+	if err := json.Unmarshal([]byte(text(t, v)), &back); err != nil {
+		t.Fatal(err)
+	}
+	return back
+}
+
 // check holds the properties against one input.
 func check(t *testing.T, data []byte) judge.Tier {
 	t.Helper()
@@ -165,7 +175,7 @@ func check(t *testing.T, data []byte) judge.Tier {
 	if d := cmp.Diff(text(t, v), text(t, judge.Judge(everything, (&tape{data}).input()))); d != "" {
 		t.Errorf("not the same the second time:\n%s", d)
 	}
-	again := judge.Again(everything, v)
+	again := judge.Again(saved(t, v))
 	if again.Tier != v.Tier || again.Signal != v.Signal || again.Reason != v.Reason {
 		t.Errorf("judged again: %s by %q (%s)\nfirst it was %s by %q (%s)", again.Tier, again.Signal, again.Reason, v.Tier, v.Signal, v.Reason)
 	}

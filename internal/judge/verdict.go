@@ -70,8 +70,8 @@ type Evidence struct {
 	// +kubebuilder:validation:MaxItems=8
 	Findings []Finding `json:"findings,omitempty"`
 	// Bins is the deciding stretch, the oldest first.
-	// +kubebuilder:validation:MaxItems=120
-	Bins []signal.Bin `json:"bins,omitempty"`
+	// +kubebuilder:validation:Type=string
+	Bins signal.Bins `json:"bins,omitempty"`
 	// +kubebuilder:validation:MaxItems=4
 	Queries      []string             `json:"queries,omitempty"`
 	Availability *signal.Availability `json:"availability,omitempty"`
@@ -99,15 +99,22 @@ type Verdict struct {
 	Generation int64 `json:"generation,omitempty"`
 	// Split is whether the canary cells applied.
 	Split bool `json:"split,omitempty"`
+	// Bin, UnavailableFor and Requests are the matrix's: with them the evidence can be judged again.
+	Bin            signal.Duration `json:"bin,omitempty"`
+	UnavailableFor signal.Duration `json:"unavailableFor,omitempty"`
+	// +kubebuilder:validation:MaxLength=63
+	Requests string `json:"requests,omitempty"`
+	// Thinned marks that evidence of the signals that did not decide was left out, to save room.
+	Thinned bool `json:"thinned,omitempty"`
 	// FirstTraffic is the candidate's.
 	FirstTraffic signal.Instant `json:"firstTraffic,omitempty"`
 	// +kubebuilder:validation:MaxItems=32
 	Evidence []Evidence `json:"evidence,omitempty"`
 }
 
-// Brief gives v without its evidence.
+// Brief gives v without its evidence and what that is judged by.
 func (v Verdict) Brief() Verdict {
-	v.Evidence = nil
+	v.Evidence, v.Bin, v.UnavailableFor, v.Requests, v.Thinned = nil, 0, 0, "", false
 	return v
 }
 

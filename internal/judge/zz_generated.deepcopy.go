@@ -102,7 +102,7 @@ func (in *Evidence) DeepCopyInto(out *Evidence) {
 	}
 	if in.Bins != nil {
 		in, out := &in.Bins, &out.Bins
-		*out = make([]signal.Bin, len(*in))
+		*out = make(signal.Bins, len(*in))
 		for i := range *in {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
@@ -216,7 +216,7 @@ func (in *Other) DeepCopyInto(out *Other) {
 	*out = *in
 	if in.Bins != nil {
 		in, out := &in.Bins, &out.Bins
-		*out = make([]signal.Bin, len(*in))
+		*out = make(signal.Bins, len(*in))
 		for i := range *in {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}

@@ -82,8 +82,13 @@ func dropQueries(v *judge.Verdict) {
 
 func onlyDecisive(v *judge.Verdict) {
 	for i := range v.Evidence {
-		if v.Evidence[i].Signal != v.Signal {
-			v.Evidence[i].Bins = nil
+		e := &v.Evidence[i]
+		if e.Signal == v.Signal {
+			continue
+		}
+		v.Thinned = v.Thinned || len(e.Bins) > 0 || e.Attribution != nil
+		if e.Bins = nil; e.Attribution != nil {
+			e.Attribution.Bins = nil
 		}
 	}
 }
@@ -92,12 +97,13 @@ func onlyDecisive(v *judge.Verdict) {
 func dropOthersWords(v *judge.Verdict) {
 	for i := range v.Evidence {
 		if e := &v.Evidence[i]; e.Signal != v.Signal {
-			e.Findings, e.Detail = nil, ""
+			e.Findings, e.Detail, v.Thinned = nil, "", true
 		}
 	}
 }
 
 func dropOthers(v *judge.Verdict) {
+	v.Thinned = true
 	v.Evidence = slices.DeleteFunc(v.Evidence, func(e judge.Evidence) bool { return e.Signal != v.Signal })
 }
 

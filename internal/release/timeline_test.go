@@ -399,7 +399,7 @@ func TestWhatIsAsBadOnTheOtherSideIsNotTheRelease(t *testing.T) {
 	if c := s.state.Condition(release.ConditionWithheld); c == nil || c.Reason != "BothSides" || s.state.Verdict.Tier != judge.Consider || s.count("OpenPage") != 1 {
 		t.Errorf("withheld: %+v; stands: %+v; %d pages", c, s.state.Verdict, s.count("OpenPage"))
 	}
-	s.until(time.Hour).happened("45m15s RollingBack Recheck", "45m25s RolledBack WatchStable")
+	s.until(time.Hour).happened("47m15s RollingBack Recheck", "47m25s RolledBack WatchStable")
 	control := bad(t)
 	control.compared = true
 	control.until(time.Hour).happened("24m30s RollingBack Recheck")

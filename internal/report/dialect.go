@@ -51,14 +51,16 @@ func slackTime(i signal.Instant) string {
 }
 
 // oneLine takes line breaks and control characters out, and cuts what is too long.
-func oneLine(s string) string {
-	s = strings.Map(func(r rune) rune {
+func oneLine(s string) string { return cut(harmless(s), longestForeign) }
+
+// harmless takes line breaks and control characters out.
+func harmless(s string) string {
+	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
 			return ' '
 		}
 		return r
 	}, strings.ToValidUTF8(s, "\uFFFD"))
-	return cut(s, longestForeign)
 }
 
 // cut shortens text to so many characters.

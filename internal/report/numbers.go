@@ -76,10 +76,13 @@ func boundText(e judge.Evidence, c judge.Cell) string {
 	return text
 }
 
-// table aligns rows in columns.
-func table(rows [][]string) string {
+// table aligns rows in columns, tight as close as they can be read.
+func table(rows [][]string) string { return aligned(rows, 3) }
+func tight(rows [][]string) string { return aligned(rows, 2) }
+
+func aligned(rows [][]string, gap int) string {
 	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	w := tabwriter.NewWriter(&b, 0, 0, gap, ' ', 0)
 	for _, r := range rows {
 		fmt.Fprintln(w, strings.Join(r, "\t"))
 	}
