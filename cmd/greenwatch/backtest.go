@@ -18,7 +18,6 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/policy"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	gwsignal "github.com/knowledgebeast/greenwatch/internal/signal"
-	"github.com/knowledgebeast/greenwatch/internal/watchdog"
 )
 
 // pastQuery is how long one query may take: it spans a day.
@@ -43,17 +42,7 @@ func backtestPast(ctx context.Context, o cli.BacktestOptions) (backtest.Result, 
 	if err != nil {
 		return backtest.Result{}, err
 	}
-	past.Fetch = func(ctx context.Context, asks []gwsignal.Ask, s watchdog.Span, every gwsignal.Duration) []gwsignal.Reading {
-		return client.Read(ctx, asks, measure.Range{From: s.From, To: s.To, Bin: s.Bin, Every: every, Past: true})
-	}
-	past.Interval = func(ctx context.Context, asks []gwsignal.Ask, at gwsignal.Instant) (gwsignal.Duration, error) {
-		f := client.Newest(ctx, asks, at)
-		if f.Cause == gwsignal.Away || f.Cause == gwsignal.Timeout {
-			return 0, errors.New(f.Detail)
-		}
-		return f.Interval, nil
-	}
-	return backtest.Run(ctx, past)
+	return backtest.Run(ctx, past.Asking(client))
 }
 
 // historian gives the client of a server, or of the URL of the command line.
@@ -96,7 +85,7 @@ func recall(ctx context.Context, o cli.BacktestOptions, cfg config.Config, past 
 		return fmt.Errorf("release %s never had all the traffic; say with --cutover when its checks are to begin", o.Release)
 	}
 	if past.Until.IsZero() {
-		past.Until = min(gwsignal.At(time.Now()), cmp.Or(r.Status.Ended, gwsignal.At(time.Now())))
+		past.Until = cmp.Or(r.Status.Ended, gwsignal.At(time.Now()))
 	}
 	if o.Policy != "" {
 		if past.Plan, err = planOf(o.Policy, cfg.Defaults); err != nil {

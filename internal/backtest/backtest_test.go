@@ -3,6 +3,7 @@ package backtest_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -72,8 +73,11 @@ type stretch struct {
 	silent bool
 }
 
-// history writes what scrapes of a green slot with 100 requests a second saw.
-func history(b *strings.Builder, service, status string, share func(stretch) float64, life []stretch) {
+// before is what blue served until an hour after the cutover: two errors in a thousand requests.
+var before = []stretch{{errors: 0.002}, {from: hour, silent: true}}
+
+// history writes what scrapes of a slot with 100 requests a second saw.
+func history(b *strings.Builder, service, slot, status string, share func(stretch) float64, life []stretch) {
 	const every, requests = 30 * second, 3000
 	total := 0.0
 	for t := -hour; t <= 7*day+hour; t += every {
@@ -84,7 +88,7 @@ func history(b *strings.Builder, service, status string, share func(stretch) flo
 			}
 		}
 		if total += requests * share(now); !now.silent {
-			fmt.Fprintf(b, "http_requests_total{job=\"shop\",instance=%q,service=%q,slot=\"green\",status=%q} %.0f %d\n", service, service, status, total, cutover.Add(t).Time().Unix())
+			fmt.Fprintf(b, "http_requests_total{job=\"shop\",instance=%q,service=%q,slot=%q,status=%q} %.0f %d\n", service+slot, service, slot, status, total, cutover.Add(t).Time().Unix())
 		}
 	}
 }
@@ -112,8 +116,10 @@ func remembering(t *testing.T) *lab.Prometheus {
 	var b strings.Builder
 	b.WriteString("# TYPE http_requests counter\n")
 	for name, life := range lives {
-		history(&b, name, "200", func(s stretch) float64 { return 1 - s.errors }, life)
-		history(&b, name, "500", func(s stretch) float64 { return s.errors }, life)
+		for slot, life := range map[string][]stretch{"blue": before, "green": life} {
+			history(&b, name, slot, "200", func(s stretch) float64 { return 1 - s.errors }, life)
+			history(&b, name, slot, "500", func(s stretch) float64 { return s.errors }, life)
+		}
 	}
 	b.WriteString("# EOF\n")
 	if err := p.Backfill(t.Context(), b.String()); err != nil {
@@ -122,15 +128,15 @@ func remembering(t *testing.T) *lab.Prometheus {
 	return p
 }
 
-func fetch(t *testing.T, url string) backtest.Fetch {
+func week(t *testing.T, service, url string) (backtest.Result, error) {
 	t.Helper()
 	c, err := measure.New(measure.Options{URL: url, Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return func(ctx context.Context, asks []signal.Ask, s watchdog.Span, every signal.Duration) []signal.Reading {
-		return c.Read(ctx, asks, measure.Range{From: s.From, To: s.To, Bin: s.Bin, Every: every})
-	}
+	p := of(service)
+	p.Baseline = hour
+	return backtest.Run(t.Context(), backtest.Options{Plan: p, Candidate: "green", Cutover: cutover}.Asking(c))
 }
 
 // Each life is decided as the daemon would have, at the time at which it would have.
@@ -142,17 +148,18 @@ func TestThePastIsJudged(t *testing.T) {
 		after, before signal.Duration
 		checks        int
 		worst         string // of all transitions
+		compared      string // how the reason of the decision ends
 		blind         func(seconds int64) bool
 	}{
-		{"good", "proceed", 7 * day, 8 * day, 64, "blind", func(n int64) bool { return n <= 6*60 }},
-		{"bad", "rollback", 24 * minute, 25*minute + 45*second, 64, "rollback", nil},
-		{"burst", "proceed", 7 * day, 8 * day, 64, "consider", nil},
-		{"dead", "rollback", 26*hour + 30*second, 26*hour + 2*minute, 64, "rollback", nil},
-		{"silent", "proceed", 7 * day, 8 * day, 64, "blind", func(n int64) bool { return n > 3*3600-600 && n < 3*3600+900 }},
+		{"good", "proceed", 7 * day, 8 * day, 64, "blind", "", func(n int64) bool { return n <= 6*60 }},
+		{"bad", "rollback", 24 * minute, 25*minute + 45*second, 64, "rollback", "; blue is now: 0.2 % of 36000", nil},
+		{"burst", "proceed", 7 * day, 8 * day, 64, "consider", "", nil},
+		{"dead", "rollback", 26*hour + 30*second, 26*hour + 2*minute, 64, "rollback", "", nil},
+		{"silent", "proceed", 7 * day, 8 * day, 64, "blind", "", func(n int64) bool { return n > 3*3600-600 && n < 3*3600+900 }},
 	} {
 		t.Run(c.service, func(t *testing.T) {
 			begun := time.Now()
-			r, err := backtest.Run(t.Context(), backtest.Options{Plan: of(c.service), Candidate: "green", Cutover: cutover, Fetch: fetch(t, p.URL())})
+			r, err := week(t, c.service, p.URL())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -163,6 +170,14 @@ func TestThePastIsJudged(t *testing.T) {
 			}
 			if len(r.Checks) != c.checks {
 				t.Errorf("%d checks, want %d", len(r.Checks), c.checks)
+			}
+			for _, check := range r.Checks {
+				if b := check.Signals[0].Baseline; b == nil || math.Abs(*b-0.002) > 1e-9 {
+					t.Fatalf("the baseline at %s is %v, want blue's share of errors, 0.002", check.Time, b)
+				}
+			}
+			if !strings.HasSuffix(r.Decision.Reason, c.compared) {
+				t.Errorf("the reason %q does not say %q", r.Decision.Reason, c.compared)
 			}
 			if worst := worst(r.Transitions); worst != c.worst {
 				t.Errorf("the worst transition is to %s, want %s: %+v", worst, c.worst, r.Transitions)
@@ -176,7 +191,7 @@ func TestThePastIsJudged(t *testing.T) {
 		if err := p.Stop(); err != nil {
 			t.Fatal(err)
 		}
-		if r, err := backtest.Run(t.Context(), backtest.Options{Plan: of("good"), Candidate: "green", Cutover: cutover, Fetch: fetch(t, p.URL())}); err == nil {
+		if r, err := week(t, "good", p.URL()); err == nil {
 			t.Errorf("a Prometheus that is away gave %+v", r.Decision)
 		}
 	})

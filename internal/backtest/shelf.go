@@ -31,9 +31,10 @@ type shelf struct {
 	fail   func(error) // ends the backtest
 }
 
-// place is a block of a question's: its signal, and what sets it apart from the other slot's.
+// place is a block of a question's: its signal, what sets it apart from the other slot's, and how long its bins are.
 type place struct {
 	signal, match, promql string
+	bin                   signal.Duration
 	n                     int64
 }
 
@@ -100,7 +101,7 @@ func (s *shelf) volume(ctx context.Context, a signal.Ask, end signal.Instant, bi
 	if end < s.origin.Add(signal.Duration(n)*size) {
 		n-- // before the origin
 	}
-	at := place{a.Signal, a.Match, a.PromQL, n}
+	at := place{a.Signal, a.Match, a.PromQL, bin, n}
 	if v := s.blocks[at]; v != nil {
 		return v
 	}

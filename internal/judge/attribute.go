@@ -110,9 +110,12 @@ func Tells(m Matrix, v Verdict, o Other) bool {
 // something if that side is as bad, or if the candidate is surely worse.
 func compare(row Row, e Evidence, o Other) (*Attribution, bool) {
 	f, l, ok := accused(row, e)
+	if !ok || o.Signal != row.Signal {
+		return nil, false
+	}
 	ts, _, counts := tallied(row, f.Cell.Bound, o.Bins)
 	other := sum(ts)
-	if !ok || o.Signal != row.Signal || !counts || other.total < MinOther {
+	if !counts || other.total < MinOther {
 		return nil, false
 	}
 	own, _, _ := tallied(row, f.Cell.Bound, e.Bins)

@@ -176,6 +176,8 @@ func TestWhatIsNotAsUsualIsLookedInto(t *testing.T) {
 		{"half the traffic, and who knows how it was last week", rate, values(40, 5), 10, nil, judge.Proceed},
 		{"half the traffic, as last week", rate, values(40, 5), 10, values(40, 5.2), judge.Proceed},
 		{"half the traffic of last week", rate, values(40, 5), 10, values(40, 9), judge.Investigate},
+		{"a fifth slower, and last week nobody called", slow, values(40, 0.12), 0.1, shares(strings.Repeat("0", 40)), judge.Investigate},
+		{"half the traffic, and last week is a gap", rate, values(40, 5), 10, shares(strings.Repeat("?", 40)), judge.Proceed},
 		{"a surge", rate, values(40, 50), 10, values(40, 9), judge.Proceed},
 		{"no baseline", slow, values(40, 0.12), nan, nil, judge.Proceed},
 	}
@@ -244,7 +246,7 @@ func TestTheCheapQuestionNeverSaysNoWhereTheFullRuleSaysYes(t *testing.T) {
 			short.Readings = append(short.Readings, r)
 		}
 		cheap := judge.Judge(guard, short)
-		wanting := judge.Wanting(guard, cheap)
+		wanting := judge.Wanting(cheap)
 		wanted += len(wanting)
 		for i, e := range full.Evidence {
 			asked := false

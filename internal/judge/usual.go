@@ -110,9 +110,10 @@ func notice(row Row, e *Evidence, r signal.Reading, in Input) {
 		int(in.At.Sub(bins[0].End).D().Minutes()+0.5), row.Amount(e.Baseline.Value))
 }
 
+// weekOf gives what a signal was last week, if enough was seen of it then to say what was usual.
 func weekOf(row Row, others []Other) *Other {
 	for _, o := range others {
-		if o.Signal == row.Signal && o.Against == LastWeek && len(o.Bins) > minBaseline {
+		if o.Signal == row.Signal && o.Against == LastWeek && BaselineOf(row.Kind, signal.Reading{Bins: o.Bins}).Cause == signal.Known {
 			return &o
 		}
 	}

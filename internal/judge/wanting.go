@@ -6,11 +6,11 @@ import "github.com/knowledgebeast/greenwatch/internal/signal"
 // over the newest ones: single bins hold too few events, or are beyond a bound now and then.
 //
 // Where it names none, the answer of the stretch is the answer of MostBins.
-func Wanting(m Matrix, v Verdict) []string {
+func Wanting(v Verdict) []string {
 	var names []string
 	for _, e := range v.Evidence {
 		for _, f := range e.Findings {
-			if wants(m, e, f) {
+			if wants(e, f) {
 				names = append(names, e.Signal)
 				break
 			}
@@ -19,7 +19,7 @@ func Wanting(m Matrix, v Verdict) []string {
 	return names
 }
 
-func wants(m Matrix, e Evidence, f Finding) bool {
+func wants(e Evidence, f Finding) bool {
 	switch {
 	case e.Kind != signal.Ratio && e.Kind != signal.Quantile, f.Answer == Yes:
 		return false

@@ -87,16 +87,15 @@ func (c *Client) count(ctx context.Context, reading signal.Reading, q question, 
 // mismatch tells a metric that has series, but none with the labels that were asked for, from one that is
 // not there.
 func (c *Client) mismatch(ctx context.Context, reading signal.Reading, a signal.Ask, at signal.Instant) signal.Reading {
-	metric := a.Metric
-	if a.Kind == signal.Quantile {
-		metric += "_count"
-	}
-	if a.Metric == "" || strings.Trim(a.Match, ", ") == "" {
+	labels := strings.Trim(a.Match, ", ")
+	a.Match = ""
+	sels := selectors([]signal.Ask{a})
+	if labels == "" || len(sels) == 0 {
 		return reading
 	}
-	answer, err := c.instant(ctx, fmt.Sprintf("count(%s)", selector(metric)), at.Time())
+	answer, err := c.instant(ctx, fmt.Sprintf("count(%s)", strings.Join(sels, " or ")), at.Time())
 	if v, ok := answer.(model.Vector); err == nil && ok && len(v) == 1 {
-		return unknown(reading, signal.Mismatch, fmt.Sprintf("%s has %.0f series, but none with %s, now or in the hour before", metric, float64(v[0].Value), a.Match))
+		return unknown(reading, signal.Mismatch, fmt.Sprintf("%s has %.0f series, but none with %s, now or in the hour before", a.Metric, float64(v[0].Value), labels))
 	}
 	return reading
 }

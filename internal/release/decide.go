@@ -39,7 +39,9 @@ func decide(t *turn) {
 		return
 	}
 	if t.o.Guard.Tier != judge.Rollback {
-		if t.s.Verdict.Tier != judge.Rollback {
+		// A look at the rollback cells alone clears nothing that still stands.
+		stands := t.s.Verdict.Tier == judge.Rollback || t.s.Verdict.Tier == judge.Consider && !t.o.GuardConsider
+		if !stands {
 			t.withhold("", "")
 			t.set(ConditionFleetWithheld, false, "Clear", "")
 		}

@@ -405,6 +405,19 @@ func TestWhatIsAsBadOnTheOtherSideIsNotTheRelease(t *testing.T) {
 	control.until(time.Hour).happened("24m30s RollingBack Recheck")
 }
 
+// What ends on both sides at once was never for people to consider: it is one page, whichever look sees the end.
+func TestTroubleOfBothSidesEndsWithOnePage(t *testing.T) {
+	for seconds := range time.Duration(4) {
+		end := 30*time.Minute + 15*seconds*time.Second
+		s := newSim(t).at(time.Minute, cutover).errors(green, 20*time.Minute, end, 0.2).errors(blue, 20*time.Minute, end, 0.2)
+		s.compared = true
+		s.until(90 * time.Minute)
+		if s.count("OpenPage RollbackWithheld") != 1 || s.count("OpenPage") != 1 || s.count("ClosePage") != 1 {
+			t.Errorf("an end at %s brings other than one page:\n%v", end, s.log)
+		}
+	}
+}
+
 func TestAHoldKeepsTheCandidateUp(t *testing.T) {
 	s := bad(t).at(time.Hour, hold(4*time.Hour)).until(3*time.Hour + 59*time.Minute)
 	s.never("ScaleAway")

@@ -16,7 +16,6 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/policy"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
-	"github.com/knowledgebeast/greenwatch/internal/watchdog"
 )
 
 // Load brings up a Prometheus that holds a text in the OpenMetrics format, and gives its address and what
@@ -74,13 +73,7 @@ func judged(ctx context.Context, policy []byte, s Scenario, cutover signal.Insta
 	if err := loaded(ctx, plan, at(s.Deployed), c); err != nil {
 		return Outcome{}, err
 	}
-	r, err := backtest.Run(ctx, backtest.Options{Plan: plan, Candidate: Candidate, Deployed: at(s.Deployed), Cutover: cutover, Until: at(s.Until),
-		Fetch: func(ctx context.Context, asks []signal.Ask, span watchdog.Span, every signal.Duration) []signal.Reading {
-			return c.Read(ctx, asks, measure.Range{From: span.From, To: span.To, Bin: span.Bin, Every: every})
-		},
-		Interval: func(ctx context.Context, asks []signal.Ask, at signal.Instant) (signal.Duration, error) {
-			return c.Newest(ctx, asks, at).Interval, nil
-		}})
+	r, err := backtest.Run(ctx, backtest.Options{Plan: plan, Candidate: Candidate, Deployed: at(s.Deployed), Cutover: cutover, Until: at(s.Until)}.Asking(c))
 	return outcome(s, plan, r), err
 }
 

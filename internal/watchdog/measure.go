@@ -96,7 +96,7 @@ func (d *Daemon) judgeNow(ctx context.Context, m measurement, o *release.Observe
 	matrix = matrix.Coarser(2 * l.interval)
 	in.Readings = append(d.readNow(ctx, m, l, asks, matrix.Longest(cells), first), in.Readings...)
 	v := judge.Judge(matrix, in)
-	if wanting := only(asks, judge.Wanting(matrix, v)); len(wanting) > 0 {
+	if wanting := only(asks, judge.Wanting(v)); len(wanting) > 0 {
 		in = in.With(d.readNow(ctx, m, l, wanting, judge.MostBins, first))
 		v = judge.Judge(matrix, in)
 	}
@@ -224,8 +224,11 @@ func (d *Daemon) check(ctx context.Context, m measurement, o *release.Observed) 
 		in.Readings = append(in.Readings, available(matrix, o.World.Slot(m.candidate().Slot), m.candidate())...)
 	}
 	v := judge.Judge(matrix, in)
-	in.Others, in.Usual = append(d.compared(ctx, m, horizon{end: c.At}, matrix, v), d.lastWeek(ctx, m, c.At, matrix.Bin, judge.Unusual(matrix, in, v))...), true
-	v = judge.Judge(matrix, in)
+	unusual := judge.Unusual(matrix, in, v)
+	in.Others = append(d.compared(ctx, m, horizon{end: c.At}, matrix, v), d.lastWeek(ctx, m, c.At, matrix.Bin, unusual)...)
+	if in.Usual = len(unusual) > 0; in.Usual || len(in.Others) > 0 {
+		v = judge.Judge(matrix, in)
+	}
 	d.meter.Checked(v.Tier, late)
 	return &release.CheckVerdict{Check: c, Late: late, Verdict: v}
 }
