@@ -279,7 +279,12 @@ func TestWarmingUp(t *testing.T) {
 	}{
 		{"slow and getting faster, six minutes old", latency, falling, at.Add(-6 * minute), judge.Blind},
 		{"the same a quarter of an hour after", latency, falling, at.Add(-16 * minute), judge.Rollback},
+		{"the same as it ends to be new", latency, falling, at.Add(-12 * minute), judge.Blind},
 		{"slow and no faster", latency, slow(100, 100, 100, 100, 100, 100), at.Add(-6 * minute), judge.Rollback},
+		{"slow, and too few requests to see that it gets faster", latency, then(over(1, 9, 9, 60), over(1, 8, 8, 60), over(1, 8, 8, 60), over(1, 7, 7, 60), over(1, 5, 5, 60), over(1, 5, 5, 60)), at.Add(-6 * minute), judge.Blind},
+		{"on and off while it was new", latency, slow(300, 220, 160, 110, 80, 0, 60, 40, 30, 0, 0, 20, 0, 0, 0), at.Add(-16 * minute), judge.Blind},
+		{"on and off, and no less", latency, slow(300, 300, 300, 300, 0, 300, 300, 300, 300, 0, 300, 300, 300, 300, 0), at.Add(-16 * minute), judge.Rollback},
+		{"errors that don't fall", errorRow(cell(judge.Rollback, above(0.05), 5)), lots(6, 80, 1000), at.Add(-6 * minute), judge.Rollback},
 		{"errors that fall, but are a fifth of all", errorRow(cell(judge.Rollback, above(0.05), 5)), failing, at.Add(-6 * minute), judge.Rollback},
 	}
 	for _, c := range cases {
