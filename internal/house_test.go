@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 	"internal/istio":        {},
 	"internal/rollout":      {"istio", "release", "signal"},
 	"internal/act":          {"istio", "release", "rollout"},
-	"internal/measure":      {"signal"},
+	"internal/measure":      {"signal", "trend"},
 	"internal/notify":       {},
 	"internal/notify/":      {"notify"},
 	"internal/meter":        {"judge", "release", "signal"},

@@ -3,6 +3,8 @@ package judge
 import (
 	"cmp"
 	"fmt"
+	"math"
+	"time"
 
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
@@ -38,7 +40,7 @@ func fact(c Cell, r signal.Reading, in Input) (Finding, []signal.Bin) {
 // deciding gives the place of the bin that decides. For a Whole stretch what is new comes before what is old.
 func deciding(c Cell, bins []signal.Bin, in Input) int {
 	last := len(bins) - 1
-	if in.Stretch == Newest {
+	if in.Stretch == Newest || c.Bound.Below != nil { // a forecast that is not made any more is none
 		return last
 	}
 	at, found := last, false
@@ -72,6 +74,10 @@ func factText(k signal.Kind) string {
 func factAmount(k signal.Kind, n signal.Number) string {
 	text := factText(k)
 	switch {
+	case k == signal.Growth && math.IsInf(float64(n), 1):
+		return "not climbing"
+	case k == signal.Growth:
+		return "full in " + spell(n)
 	case text == "":
 		return fmt.Sprintf("%.4g", float64(n))
 	case n <= 0:
@@ -84,6 +90,9 @@ func factAmount(k signal.Kind, n signal.Number) string {
 
 // factSentence says what is so, and that it has been since before the release, where it has.
 func factSentence(row Row, e Evidence, worst Finding) string {
+	if row.Kind == signal.Growth {
+		return row.Signal + ": " + cmp.Or(e.Detail, row.Amount(e.Value))
+	}
 	s := fmt.Sprintf("%s is %s", row.Signal, row.Amount(e.Value))
 	if factText(row.Kind) == "" {
 		s += ", " + row.Text(worst.Cell.Bound)
@@ -95,4 +104,13 @@ func factSentence(row Row, e Evidence, worst Finding) string {
 		s += ", and was before the first traffic already: it is not the release, and moves nothing by itself"
 	}
 	return s
+}
+
+// spell writes seconds to the minute, or to the hour where there are many.
+func spell(seconds signal.Number) string {
+	d := time.Duration(float64(seconds) * 1e9).Round(time.Minute)
+	if d > 10*time.Hour {
+		d = d.Round(time.Hour)
+	}
+	return signal.Duration(d).String()
 }

@@ -160,6 +160,8 @@ func (r Row) Text(b Bound) string {
 		return fmt.Sprintf("over %.3g %% below its baseline", float64(*b.FallsBy)*100)
 	case b.Above != nil:
 		return "above " + r.Amount(*b.Above)
+	case b.Below != nil && r.Kind == signal.Growth:
+		return "full within " + spell(*b.Below)
 	case b.Below != nil:
 		return "below " + r.Amount(*b.Below)
 	case b.Unavailable:

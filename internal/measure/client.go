@@ -46,6 +46,7 @@ type Client struct {
 	slots      chan struct{}
 	replicas   []string
 	rules      rules
+	grown      grown
 }
 
 // New makes a Client. It does not connect: a server that is away is told by the readings.
@@ -64,6 +65,7 @@ func New(o Options) (*Client, error) {
 		slots:      make(chan struct{}, o.Concurrency),
 		replicas:   o.ReplicaLabels,
 		rules:      rules{server: c, kept: map[string]keptRule{}},
+		grown:      grown{kept: map[string]grownAt{}},
 	}, nil
 }
 

@@ -97,7 +97,7 @@ func selectors(asks []signal.Ask) []string {
 	for _, a := range asks {
 		switch {
 		case a.Metric == "":
-		case a.Kind == signal.Ratio, a.Kind == signal.Rate:
+		case a.Kind == signal.Ratio, a.Kind == signal.Rate, a.Kind == signal.Growth:
 			sels = append(sels, selector(a.Metric, a.Match))
 		case a.Kind == signal.Quantile:
 			sels = append(sels, selector(a.Metric, a.Match), selector(a.Metric+"_bucket", a.Match, `le="+Inf"`))

@@ -35,8 +35,11 @@ func (c *Client) read(ctx context.Context, a signal.Ask, r Range) signal.Reading
 	if err := r.check(); err != nil {
 		return unknown(reading, signal.QueryError, err.Error())
 	}
-	if a.Kind == signal.Alert {
+	switch a.Kind {
+	case signal.Alert:
 		return c.alert(ctx, a, r)
+	case signal.Growth:
+		return c.growth(ctx, a, r)
 	}
 	q, err := phrase(a, r.Bin, c.replicas)
 	if err != nil {

@@ -22,6 +22,7 @@ func TestPrometheus(t *testing.T) {
 	recordOthers(h)
 	recordFreshness(h)
 	recordAlerts(h)
+	recordMemory(h)
 	live := startTarget(t)
 	s := startPrometheus(t, h, live.address())
 	t.Run("live", func(t *testing.T) { testLive(t, s, live) })
@@ -32,6 +33,7 @@ func TestPrometheus(t *testing.T) {
 	t.Run("newest", func(t *testing.T) { testNewest(t, s) })
 	t.Run("alerts", func(t *testing.T) { testAlerts(t, s) })
 	t.Run("rules", func(t *testing.T) { testRules(t, s) })
+	t.Run("growth", func(t *testing.T) { testGrowth(t, s) })
 }
 
 func recordFreshness(h *history) {

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"time"
+
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/release"
@@ -57,10 +59,53 @@ func (r *reader) atOnce(path string, c v1alpha1.Cell) signal.Duration {
 	case c.For == "":
 	case c.Firing:
 		r.fail(path+".for", "does not apply to firing: an alert's rule has its own")
+	case c.ReachesLimitWithin != "":
+		r.fail(path+".for", "does not apply to reachesLimitWithin: it takes hours to see a climb")
 	case c.Reported:
 		r.fail(path+".for", "does not apply to reported: one report is enough")
 	default:
 		r.fail(path+".for", "does not apply to a number of something since the first traffic; leave it out")
 	}
 	return 0
+}
+
+func (r *reader) growth(path string, in v1alpha1.Growth) release.Question {
+	q := release.Question{Kind: signal.Growth, Metric: r.metric(path+".metric", in.Metric), Match: r.matchers(path+".match", in.Match)}
+	if in.Started != "" {
+		q.Of = r.metric(path+".started", in.Started)
+	}
+	if in.Limit != "" {
+		q.PromQL = r.expression(path+".limit", in.Limit)
+	}
+	return q
+}
+
+// forecasts tells whether a column may hold a cell of a kind: what is only expected moves no traffic.
+func (r *reader) forecasts(path string, kind signal.Kind, c column) bool {
+	if kind == signal.Growth && (c.canary || c.tier == judge.Rollback) {
+		r.fail(path, "a forecast moves no traffic; write consider or investigate")
+		return false
+	}
+	return true
+}
+
+// foreseen is how far ahead a climb is followed.
+const foreseen = signal.Duration(168 * 3600e9)
+
+// forecast reads the bound of a forecast: the seconds until it comes true are below it.
+func (r *reader) forecast(path string, row judge.Row, c v1alpha1.Cell) judge.Bound {
+	switch {
+	case row.Kind != signal.Growth:
+		r.fail(path+".reachesLimitWithin", "is for a growth signal; write another bound, or growth: {metric: ...}")
+		return judge.Bound{}
+	case c.ReachesLimitWithin == "":
+		r.fail(path, "growth is told by when the limit is reached; write reachesLimitWithin: 168h")
+		return judge.Bound{}
+	}
+	d := r.duration(path+".reachesLimitWithin", c.ReachesLimitWithin, time.Minute)
+	if d > foreseen {
+		r.fail(path+".reachesLimitWithin", "%s is further ahead than a climb is followed; write at most %s", c.ReachesLimitWithin, foreseen)
+	}
+	seconds := signal.Number(d.D().Seconds())
+	return judge.Bound{Below: &seconds}
 }

@@ -36,7 +36,7 @@ func (r *reader) signal(path string, s v1alpha1.Signal, terms signalTerms) (judg
 		return row, q
 	}
 	for _, column := range columns(s, terms.onCanary) {
-		if column.cell != nil {
+		if column.cell != nil && r.forecasts(path+"."+column.name, q.Kind, column) {
 			row.Cells = append(row.Cells, r.cell(path+"."+column.name, row, column, terms.bin))
 		}
 	}
@@ -106,9 +106,12 @@ func (r *reader) question(path string, s v1alpha1.Signal) release.Question {
 	if s.Report != "" {
 		kinds, q = append(kinds, "report"), release.Question{Kind: signal.Report, Of: r.name(path+".report", s.Report, "security")}
 	}
+	if s.Growth != nil {
+		kinds, q = append(kinds, "growth"), r.growth(path+".growth", *s.Growth)
+	}
 	switch len(kinds) {
 	case 0:
-		r.fail(path, "has no kind; write one of ratio, quantile, rate, query, kubernetes, alert or report")
+		r.fail(path, "has no kind; write one of ratio, quantile, rate, query, kubernetes, alert, report or growth")
 	case 1:
 		return q
 	default:
@@ -206,8 +209,10 @@ func (r *reader) cell(path string, row judge.Row, c column, bin signal.Duration)
 func (r *reader) bound(path string, row judge.Row, c v1alpha1.Cell) judge.Bound {
 	kubernetes := row.Kind == signal.Kubernetes
 	switch {
-	case number(c.Above != "", c.Below != "", c.FallsBelowBaselineBy != "", c.RisesAboveBaselineBy != "", c.Unavailable, c.Firing, c.Reported) != 1:
-		r.fail(path, "needs exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true or reported: true")
+	case number(c.Above != "", c.Below != "", c.FallsBelowBaselineBy != "", c.RisesAboveBaselineBy != "", c.Unavailable, c.Firing, c.Reported, c.ReachesLimitWithin != "") != 1:
+		r.fail(path, "needs exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true, reported: true or reachesLimitWithin")
+	case row.Kind == signal.Growth, c.ReachesLimitWithin != "":
+		return r.forecast(path, row, c)
 	case row.Kind == signal.Pods && !c.Firing && !c.Reported:
 		return r.counted(path, row, c)
 	case row.Kind == signal.Alert, row.Kind == signal.Report, c.Firing, c.Reported:
@@ -247,7 +252,7 @@ func (r *reader) lasting(path string, kind signal.Kind, c v1alpha1.Cell, bin sig
 		return 0
 	case c.Unavailable:
 		return 0
-	case c.Firing, c.Reported, kind == signal.Pods:
+	case c.Firing, c.Reported, kind == signal.Pods, kind == signal.Growth:
 		return r.atOnce(path, c)
 	case c.For == "":
 		return least

@@ -147,8 +147,11 @@ func (p *Plan) AsksOf(kind signal.Kind, slot, version string) []signal.Ask {
 // OfSlot tells whether a question is about one slot rather than the release: an alert that does not tell
 // the slots apart says nothing of stable.
 func OfSlot(q Question) bool {
-	if !q.Kind.Fact() || q.Kind == signal.Kubernetes {
+	switch {
+	case !q.Kind.Fact() || q.Kind == signal.Kubernetes:
 		return true
+	case q.Kind == signal.Growth: // a forecast moves nothing, to whichever side
+		return false
 	}
 	for _, p := range [...]string{"${slot}", "${deployment}", "${version}"} {
 		if strings.Contains(q.Match, p) {

@@ -5,7 +5,10 @@ import (
 	"math"
 )
 
-const mebibyte = 1 << 20
+const (
+	mebibyte    = 1 << 20
+	memoryLimit = 2 << 30
+)
 
 // node writes what a kubelet shows of a pod's memory: what is in use, and the garbage on top of it.
 func (p *page) node(d dice, s Scenario, slot string, n int, pod Pod) {
@@ -17,6 +20,7 @@ func (p *page) node(d dice, s Scenario, slot string, n int, pod Pod) {
 		labels := p.labels(c.server, "kubelet", "node", fmt.Sprintf(`,pod=%q,container="knowledgebeast"`, podName(slot, n)))
 		garbage := height * math.Mod(c.at+7200, cycle) / cycle
 		p.sample("container_memory_working_set_bytes", labels, math.Round((pod.Memory(c.at)+garbage)*mebibyte), c.at)
+		p.sample("container_start_time_seconds", labels, math.Round(p.cutover+pod.started(s.begin(slot), c.at)), c.at)
 	}
 }
 
@@ -32,6 +36,7 @@ func (p *page) deployment(d dice, s Scenario, slot string) {
 		p.sample("kube_deployment_status_replicas_ready", labels, float64(ready(pods, c.at)), c.at)
 		for n, pod := range pods {
 			labels := p.labels(c.server, "kube-state-metrics", "kube-state-metrics", fmt.Sprintf(`,pod=%q,container="knowledgebeast"`, podName(slot, n)))
+			p.sample("kube_pod_container_resource_limits", labels+`,resource="memory",unit="byte"`, memoryLimit, c.at)
 			p.sample("kube_pod_container_status_restarts_total", labels, float64(restarts(pod, c.at)), c.at)
 		}
 	}
@@ -55,4 +60,14 @@ func restarts(p Pod, at float64) int {
 		}
 	}
 	return n
+}
+
+// started is when the process that runs at a moment started.
+func (p Pod) started(first, at float64) float64 {
+	for _, r := range p.Restarts {
+		if r <= at {
+			first = max(first, r)
+		}
+	}
+	return first
 }

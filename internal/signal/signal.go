@@ -11,7 +11,7 @@ import "slices"
 
 // Kind says how a signal is measured.
 //
-// +kubebuilder:validation:Enum=Ratio;Quantile;Rate;Query;Kubernetes;Alert;Report;Pods
+// +kubebuilder:validation:Enum=Ratio;Quantile;Rate;Query;Kubernetes;Alert;Report;Pods;Growth
 type Kind string
 
 // The kinds of signals.
@@ -23,6 +23,7 @@ const (
 	Kubernetes Kind = "Kubernetes" // a fact of the cluster: the slot's availability
 	Alert      Kind = "Alert"      // how many series of an alert fire, at each bin's end
 	Pods       Kind = "Pods"       // how often something befell the candidate's pods since its first traffic
+	Growth     Kind = "Growth"     // in how many seconds memory that only climbs reaches its limit; infinite where it does not
 	Report     Kind = "Report"     // how many reports of a kind people have made, less those retracted
 )
 
@@ -30,7 +31,7 @@ const (
 // compared with no other side and no baseline.
 func (k Kind) Fact() bool {
 	switch k {
-	case Kubernetes, Alert, Report, Pods:
+	case Kubernetes, Alert, Report, Pods, Growth:
 		return true
 	}
 	return false
@@ -106,7 +107,7 @@ type Ask struct {
 	// +kubebuilder:validation:MaxLength=63
 	Signal string `json:"signal"`
 	Kind   Kind   `json:"kind"`
-	// Metric and Match select the series: a counter (Ratio, Rate) or a histogram's base name (Quantile). Without
+	// Metric and Match select the series: a counter (Ratio, Rate), a histogram's base name (Quantile) or a gauge (Growth). Without
 	// a metric Match names those of a Ratio.
 	// +kubebuilder:validation:MaxLength=256
 	Metric string `json:"metric,omitempty"`
@@ -120,12 +121,16 @@ type Ask struct {
 	// Over are the values, in increasing order, of which a Quantile's bins count what lies above.
 	// +kubebuilder:validation:MaxItems=8
 	Over []Number `json:"over,omitempty"`
-	// Of names what is asked about: an Alert's name, the kind of a Report, what befalls Pods.
+	// Of names what is asked about: an Alert's name, the kind of a Report, what befalls Pods, a Growth's metric of
+	// process starts.
 	// +kubebuilder:validation:MaxLength=1024
 	Of string `json:"of,omitempty"`
-	// Since is the candidate's first traffic, for an Alert: what fired then already is told apart.
+	// Since is the candidate's first traffic, for an Alert or a Growth: what was before is told apart.
 	Since Instant `json:"since,omitempty"`
-	// PromQL is the expression of a Query.
+	// Beside selects a Growth's series of stable.
+	// +kubebuilder:validation:MaxLength=4096
+	Beside string `json:"beside,omitempty"`
+	// PromQL is the expression of a Query, or that of a Growth's limits.
 	// +kubebuilder:validation:MaxLength=4096
 	PromQL string `json:"promql,omitempty"`
 }

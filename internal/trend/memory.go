@@ -49,6 +49,8 @@ type Climb struct {
 	// Limit is what is reached first, and LimitAt when: the limit of a pod that climbs.
 	Limit   signal.Number  `json:"limit,omitempty"`
 	LimitAt signal.Instant `json:"limitAt,omitempty"`
+	// Reach is how long that takes; without any limit, how long until the memory of a pod that climbs has doubled.
+	Reach signal.Duration `json:"reach,omitempty"`
 	// Pods were seen in the last half hour; Judged of them long enough; Climbing of those climb.
 	Pods     int32 `json:"pods"`
 	Judged   int32 `json:"judged"`
@@ -138,13 +140,23 @@ func (c *Climb) decide() {
 // measure takes the median pod's climb, and the pod that reaches its limit first.
 func (c *Climb) measure(at signal.Instant, courses []course) {
 	var perHour, stable []float64
-	first := math.Inf(1)
+	first, doubled := math.Inf(1), math.Inf(1)
 	for _, o := range courses {
 		perHour, stable = append(perHour, o.net), append(stable, o.stable)
-		if o.climbs && o.limit > 0 && o.reach < first {
+		switch {
+		case !o.climbs:
+		case o.limit <= 0:
+			doubled = min(doubled, o.reach)
+		case o.reach < first:
 			first, c.Limit = o.reach, signal.Number(o.limit)
 			c.LimitAt = at + signal.Instant(o.reach*3600)
 		}
+	}
+	if c.Limit == 0 {
+		first = doubled
+	}
+	if !math.IsInf(first, 1) {
+		c.Reach = signal.Duration(first * 3600e9)
 	}
 	c.PerHour, c.Stable = signal.Number(median(perHour)), signal.Number(median(stable))
 }

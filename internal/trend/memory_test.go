@@ -32,6 +32,7 @@ func TestMemorySaysWhatClimbsAndWhenTheLimitIsReached(t *testing.T) {
 	flat, leak := line(400, 0, 6*hour, gib), line(400, 10, 6*hour, gib)
 	gone := leak
 	gone.Points = gone.Points[:5*60]
+	const reach, doubles = 564 * signal.Duration(360e9), 46 * signal.Duration(3600e9)
 	cases := map[string]struct {
 		usage trend.Usage
 		want  trend.Climb
@@ -39,23 +40,23 @@ func TestMemorySaysWhatClimbsAndWhenTheLimitIsReached(t *testing.T) {
 		"nothing is known without pods": {trend.Usage{},
 			trend.Climb{Answer: trend.Unknown, Cause: signal.Gap, PerHour: nan, Stable: nan, Reason: "memory is unknown: no pod was seen in the last half hour"}},
 		"a steady climb reaches the limit": {trend.Usage{Pods: times(4, leak)},
-			trend.Climb{Answer: trend.Yes, PerHour: 10 * mib, Limit: gib, LimitAt: born + 6*hour + 56*hour + 24*60, Pods: 4, Judged: 4, Climbing: 4,
+			trend.Climb{Answer: trend.Yes, PerHour: 10 * mib, Limit: gib, LimitAt: born + 6*hour + 56*hour + 24*60, Reach: reach, Pods: 4, Judged: 4, Climbing: 4,
 				Reason: "memory only climbs: 10 MiB/h in 4 of 4 pods; the first reaches its limit of 1 GiB in 56 h"}},
 		"three of four pods are most": {trend.Usage{Pods: append(times(3, leak), flat)},
-			trend.Climb{Answer: trend.Yes, PerHour: 10 * mib, Limit: gib, LimitAt: born + 6*hour + 56*hour + 24*60, Pods: 4, Judged: 4, Climbing: 3,
+			trend.Climb{Answer: trend.Yes, PerHour: 10 * mib, Limit: gib, LimitAt: born + 6*hour + 56*hour + 24*60, Reach: reach, Pods: 4, Judged: 4, Climbing: 3,
 				Reason: "memory only climbs: 10 MiB/h in 3 of 4 pods; the first reaches its limit of 1 GiB in 56 h"}},
 		"half of the pods are not most": {trend.Usage{Pods: append(times(2, leak), times(2, flat)...)},
-			trend.Climb{Answer: trend.No, PerHour: 0, Limit: gib, LimitAt: born + 6*hour + 56*hour + 24*60, Pods: 4, Judged: 4, Climbing: 2,
+			trend.Climb{Answer: trend.No, PerHour: 0, Limit: gib, LimitAt: born + 6*hour + 56*hour + 24*60, Reach: reach, Pods: 4, Judged: 4, Climbing: 2,
 				Reason: "memory climbs in 2 of 4 pods only"}},
 		"a pod that is gone does not count": {trend.Usage{Pods: append(times(2, flat), times(3, gone)...)},
 			trend.Climb{Answer: trend.No, Pods: 2, Judged: 2, Reason: "memory does not climb to the limit (0 MiB/h in 2 pods)"}},
 		"a limit that is reached in over a week does not matter": {trend.Usage{Pods: times(2, line(400, 10, 6*hour, 4*gib))},
 			trend.Climb{Answer: trend.No, PerHour: 10 * mib, Pods: 2, Judged: 2, Reason: "memory does not climb to the limit (10 MiB/h in 2 pods)"}},
 		"without a limit it must double": {trend.Usage{Pods: times(2, line(400, 10, 6*hour, 0))},
-			trend.Climb{Answer: trend.Yes, PerHour: 10 * mib, Pods: 2, Judged: 2, Climbing: 2,
-				Reason: "memory only climbs: 10 MiB/h in 2 of 2 pods; no limit is set, and within 7 days it doubles"}},
+			trend.Climb{Answer: trend.Yes, PerHour: 10 * mib, Reach: doubles, Pods: 2, Judged: 2, Climbing: 2,
+				Reason: "memory only climbs: 10 MiB/h in 2 of 2 pods; no limit is known, and in 46 h it has doubled"}},
 		"young pods are unknown": {trend.Usage{Pods: append(times(1, leak), times(2, trend.Pod{Points: leak.Points[5*60:]})...)},
-			trend.Climb{Answer: trend.Unknown, Cause: signal.Young, PerHour: 10 * mib, Limit: gib, LimitAt: born + 6*hour + 56*hour + 24*60, Pods: 3, Judged: 1, Climbing: 1,
+			trend.Climb{Answer: trend.Unknown, Cause: signal.Young, PerHour: 10 * mib, Limit: gib, LimitAt: born + 6*hour + 56*hour + 24*60, Reach: reach, Pods: 3, Judged: 1, Climbing: 1,
 				Reason: "memory can't be judged yet: 1 of 3 pods were seen for the two hours from their start that it takes"}},
 	}
 	for name, c := range cases {

@@ -33,7 +33,7 @@ func (c Climb) alarm(at signal.Instant) string {
 		s += fmt.Sprintf(", beyond stable's own %s", rate(c.Stable))
 	}
 	if c.LimitAt.IsZero() {
-		return s + "; no limit is set, and within 7 days it doubles"
+		return s + "; no limit is known, and in " + span(c.Reach) + " it has doubled"
 	}
 	return s + fmt.Sprintf("; the first reaches its limit of %s in %s", bytes(c.Limit), span(c.LimitAt.Sub(at)))
 }

@@ -32,7 +32,7 @@ func lookedNow(at signal.Instant, matrix judge.Matrix, l horizon) looked {
 
 // facts answers the rows that say what is so at a moment, but for the slot's availability.
 func (d *Daemon) facts(ctx context.Context, m measurement, matrix judge.Matrix, side release.Side, l looked) []signal.Reading {
-	out := d.alerts(ctx, m, matrix, side, l)
+	out := append(d.alerts(ctx, m, matrix, side, l), d.growth(ctx, m, matrix, side, l)...)
 	out = append(out, reported(m, matrix, side, l)...)
 	return append(out, d.pods(ctx, m, matrix, side, l)...)
 }
@@ -148,6 +148,26 @@ func (d *Daemon) alerts(ctx context.Context, m measurement, matrix judge.Matrix,
 		}
 	}
 	readings := d.Read(ctx, m.plan.Prometheus, asks, l.span)
+	for _, r := range readings {
+		d.heard(m.plan.Prometheus, r.Cause, l.at)
+	}
+	return readings
+}
+
+// growth asks whether the candidate's memory climbs, as of the newest moment.
+func (d *Daemon) growth(ctx context.Context, m measurement, matrix judge.Matrix, side release.Side, l looked) []signal.Reading {
+	asks := inMatrix(m.plan.AsksOf(signal.Growth, side.Slot, side.Version), matrix)
+	switch {
+	case len(asks) == 0 || side != m.candidate():
+		return nil
+	case l.cause != signal.Known:
+		return all(asks, l.cause, l.detail)
+	}
+	stable := m.plan.AsksOf(signal.Growth, m.stable().Slot, m.stable().Version)
+	for i, a := range asks {
+		asks[i].Since, asks[i].Beside = m.record.State.FirstTraffic, only(stable, []string{a.Signal})[0].Match
+	}
+	readings := d.Read(ctx, m.plan.Prometheus, asks, Span{From: l.span.To.Add(-l.span.Bin), To: l.span.To, Bin: l.span.Bin})
 	for _, r := range readings {
 		d.heard(m.plan.Prometheus, r.Cause, l.at)
 	}

@@ -44,8 +44,8 @@ const (
 // Signal is a named measurement of a slot, of exactly one kind, and its cells in the matrix. A
 // signal without cells is recorded only.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.rate), has(self.query), has(self.kubernetes), has(self.alert), has(self.report)].exists(k, k)",message="the signal has no kind; write one of ratio, quantile, rate, query, kubernetes, alert or report"
-// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.rate), has(self.query), has(self.kubernetes), has(self.alert), has(self.report)].filter(k, k).size() <= 1",message="the signal has more than one kind; write one of ratio, quantile, rate, query, kubernetes, alert or report, and a signal of its own for each other"
+// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.rate), has(self.query), has(self.kubernetes), has(self.alert), has(self.report), has(self.growth)].exists(k, k)",message="the signal has no kind; write one of ratio, quantile, rate, query, kubernetes, alert, report or growth"
+// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.rate), has(self.query), has(self.kubernetes), has(self.alert), has(self.report), has(self.growth)].filter(k, k).size() <= 1",message="the signal has more than one kind; write one of ratio, quantile, rate, query, kubernetes, alert, report or growth, and a signal of its own for each other"
 // +kubebuilder:validation:XValidation:rule="!has(self.unit) || has(self.quantile) || has(self.query)",message="unit is for quantile and query; leave it out (a ratio's bounds are percentages, such as 5%)"
 // +kubebuilder:validation:XValidation:rule="!has(self.ratio) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')))",message="a ratio's bound is a percentage; write it from 0% to 100%, such as above: 5%"
 // +kubebuilder:validation:XValidation:rule="!(has(self.unit) && (has(self.quantile) || has(self.query))) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')))",message="a bound in seconds is a duration; write it with its unit, such as above: 200ms"
@@ -57,6 +57,9 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.alert) || ((!has(self.canary) || !has(self.canary.firing)) && (!has(self.rollback) || !has(self.rollback.firing)) && (!has(self.consider) || !has(self.consider.firing)) && (!has(self.investigate) || !has(self.investigate.firing)))",message="firing is for an alert signal; write above or below, or alert: {name: ...}"
 // +kubebuilder:validation:XValidation:rule="!has(self.report) || ((!has(self.canary) || has(self.canary.reported)) && (!has(self.rollback) || has(self.rollback.reported)) && (!has(self.consider) || has(self.consider.reported)) && (!has(self.investigate) || has(self.investigate.reported)))",message="a report is there or is not; write reported: true as the bound of its cells"
 // +kubebuilder:validation:XValidation:rule="has(self.report) || ((!has(self.canary) || !has(self.canary.reported)) && (!has(self.rollback) || !has(self.rollback.reported)) && (!has(self.consider) || !has(self.consider.reported)) && (!has(self.investigate) || !has(self.investigate.reported)))",message="reported is for a report signal; write above or below, or report: security"
+// +kubebuilder:validation:XValidation:rule="!has(self.growth) || (!has(self.canary) && !has(self.rollback))",message="a forecast moves no traffic; write consider or investigate for a growth signal"
+// +kubebuilder:validation:XValidation:rule="!has(self.growth) || ((!has(self.consider) || has(self.consider.reachesLimitWithin)) && (!has(self.investigate) || has(self.investigate.reachesLimitWithin)))",message="growth is told by when the limit is reached; write reachesLimitWithin: 168h as the bound of its cells"
+// +kubebuilder:validation:XValidation:rule="has(self.growth) || ((!has(self.canary) || !has(self.canary.reachesLimitWithin)) && (!has(self.rollback) || !has(self.rollback.reachesLimitWithin)) && (!has(self.consider) || !has(self.consider.reachesLimitWithin)) && (!has(self.investigate) || !has(self.investigate.reachesLimitWithin)))",message="reachesLimitWithin is for a growth signal; write above or below, or growth: {metric: ...}"
 type Signal struct {
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="not a signal's name; write lower-case letters, digits and dashes, such as error-rate"
@@ -91,6 +94,9 @@ type Signal struct {
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="not a kind of report; write lower-case letters, digits and dashes, such as security"
 	Report string `json:"report,omitempty"`
+
+	// Growth is memory that only climbs, until it reaches its limit.
+	Growth *Growth `json:"growth,omitempty"`
 
 	// Canary is a consider cell that applies only while the traffic is split.
 	Canary *Cell `json:"canary,omitempty"`
@@ -164,12 +170,31 @@ type Alert struct {
 	Match Selector `json:"match,omitempty"`
 }
 
+// Growth is memory that only climbs, projected to its limit: robust to restarts, garbage collection and caches
+// that fill, and less what stable's memory does. It takes two hours, at least, from a pod's start.
+type Growth struct {
+	// Metric is a gauge of bytes in use, a series for each container, such as container_memory_working_set_bytes.
+	Metric MetricName `json:"metric"`
+	// +optional
+	Match Selector `json:"match,omitempty"`
+	// Started is a gauge of when its process started, in seconds since 1970, with the same labels, such as
+	// container_start_time_seconds.
+	// +optional
+	Started MetricName `json:"started,omitempty"`
+	// Limit yields the containers' limits in bytes, with the labels pod and container as far as there are several, such as
+	// kube_pod_container_resource_limits{resource="memory",namespace="${namespace}"}. Without a limit memory counts as full when it
+	// has doubled.
+	// +optional
+	Limit Expression `json:"limit,omitempty"`
+}
+
 // Cell is a bound and how long it must last.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.above), has(self.below), has(self.fallsBelowBaselineBy), has(self.risesAboveBaselineBy), has(self.unavailable) && self.unavailable, has(self.firing) && self.firing, has(self.reported) && self.reported].filter(b, b).size() == 1",message="a cell has exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true or reported: true"
+// +kubebuilder:validation:XValidation:rule="[has(self.above), has(self.below), has(self.fallsBelowBaselineBy), has(self.risesAboveBaselineBy), has(self.unavailable) && self.unavailable, has(self.firing) && self.firing, has(self.reported) && self.reported, has(self.reachesLimitWithin)].filter(b, b).size() == 1",message="a cell has exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true, reported: true or reachesLimitWithin"
 // +kubebuilder:validation:XValidation:rule="!(has(self.unavailable) && self.unavailable && has(self.__for__))",message="for does not apply to unavailable; write timing.unavailableFor instead"
 // +kubebuilder:validation:XValidation:rule="!(has(self.firing) && has(self.__for__))",message="for does not apply to firing: an alert's rule has its own"
 // +kubebuilder:validation:XValidation:rule="!(has(self.reported) && has(self.__for__))",message="for does not apply to reported: one report is enough"
+// +kubebuilder:validation:XValidation:rule="!(has(self.reachesLimitWithin) && has(self.__for__))",message="for does not apply to reachesLimitWithin: it takes hours to see a climb"
 type Cell struct {
 	// Above and Below are in the unit of the signal's kind: a percentage for a ratio ("5%"), a
 	// duration where the unit is seconds ("200ms"), else a bare number ("100"), for a rate per second.
@@ -198,6 +223,9 @@ type Cell struct {
 	// Reported asks whether people report it.
 	// +optional
 	Reported bool `json:"reported,omitempty"`
+	// ReachesLimitWithin asks whether memory only climbs, and is full within so long: at most 168h.
+	// +optional
+	ReachesLimitWithin Duration `json:"reachesLimitWithin,omitempty"`
 	// For is how long the bound must last: by default, and at least, three bins.
 	// +optional
 	For Duration `json:"for,omitempty"`
