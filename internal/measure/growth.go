@@ -20,7 +20,7 @@ import (
 const (
 	// growthEvery is how often it is asked whether memory climbs: the moments are the same for everybody
 	// who asks. What climbs in hours need not be asked about each minute.
-	growthEvery = signal.Duration(10 * 60e9)
+	growthEvery = signal.Duration(15 * 60e9)
 	// growthStep is how far apart the samples of memory are taken, the least of each step, and growthOver
 	// how far back.
 	growthStep = signal.Duration(2 * 60e9)
@@ -69,6 +69,9 @@ func (c *Client) climbs(ctx context.Context, a signal.Ask, first, last signal.In
 	from := max(first.Add(-growthOver), a.Since)
 	columns := memoryColumns(a, a.Match)
 	reading.Queries = []string{columns[0].expr}
+	if from >= last {
+		return unknown(reading, signal.Young, tooSoon), nil
+	}
 	pods, err := c.containers(ctx, columns, from, last)
 	if err != nil {
 		cause, detail := explain(err)
@@ -89,10 +92,16 @@ func (c *Client) climbs(ctx context.Context, a signal.Ask, first, last signal.In
 	}
 	climbs := map[signal.Instant]trend.Climb{}
 	for at := first; at <= last; at = at.Add(growthEvery) {
+		if at <= from {
+			climbs[at] = trend.Climb{Answer: trend.Unknown, Cause: signal.Young, Reason: tooSoon}
+			continue
+		}
 		climbs[at] = trend.Memory(trend.Usage{At: at, Pods: lately(pods, at), Stable: stable})
 	}
 	return reading, climbs
 }
+
+const tooSoon = "it takes two hours from the first traffic to see a climb"
 
 func climbBin(c trend.Climb) signal.Bin {
 	switch c.Answer {

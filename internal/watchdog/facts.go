@@ -167,7 +167,7 @@ func (d *Daemon) growth(ctx context.Context, m measurement, matrix judge.Matrix,
 	for i, a := range asks {
 		asks[i].Since, asks[i].Beside = m.record.State.FirstTraffic, only(stable, []string{a.Signal})[0].Match
 	}
-	readings := d.Read(ctx, m.plan.Prometheus, asks, Span{From: l.span.To.Add(-l.span.Bin), To: l.span.To, Bin: l.span.Bin})
+	readings := d.Read(ctx, m.plan.Prometheus, asks, l.span.last())
 	for _, r := range readings {
 		d.heard(m.plan.Prometheus, r.Cause, l.at)
 	}

@@ -175,3 +175,33 @@ func TestWhatBefallsPodsIsCountedSinceTheFirstTraffic(t *testing.T) {
 		}
 	})
 }
+
+// That the candidate's memory will be full asks people, for as long as it is expected, and moves nothing. What
+// stable's does asks nobody.
+func TestMemoryThatClimbsAsksPeople(t *testing.T) {
+	live(t, func(t *testing.T, w *simulate.World) {
+		week := signal.Number(168 * 3600)
+		p := stating(release.Question{Signal: "memory", Kind: signal.Growth, Match: "${namespace}/service/${slot}"}, judge.Consider)
+		p.Matrix.Rows[len(p.Matrix.Rows)-1].Cells[0].Bound = judge.Bound{Below: &week}
+		s := w.Add("service", p)
+		s.Climb("blue", 3600)
+		s.Climb(green, 0)
+		s.Cutover(green, "green-2")
+		for _, step := range []struct {
+			full   signal.Number
+			want   judge.Tier
+			reason string
+		}{
+			{0, judge.Proceed, ""},
+			{9 * 3600, judge.Consider, "memory: full in 9h"},
+			{0, judge.Proceed, ""},
+			{200 * 3600, judge.Proceed, ""},
+		} {
+			s.Climb(green, step.full)
+			time.Sleep(2 * time.Minute)
+			if _, state, _ := s.Release(1); state.Verdict.Tier != step.want || state.Verdict.Reason != step.reason || s.Moves(1) > 0 {
+				t.Errorf("full in %s s: %+v, want %s: %s", step.full, state.Verdict, step.want, step.reason)
+			}
+		}
+	})
+}

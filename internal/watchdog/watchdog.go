@@ -69,6 +69,9 @@ type Span struct {
 	Bin      signal.Duration
 }
 
+// last is the newest bin alone.
+func (s Span) last() Span { return Span{From: s.To.Add(-s.Bin), To: s.To, Bin: s.Bin} }
+
 // Freshness is up to when a Prometheus has samples, and how dense they are.
 type Freshness struct {
 	At       signal.Instant

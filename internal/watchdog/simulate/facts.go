@@ -2,6 +2,8 @@ package simulate
 
 import (
 	"context"
+	"math"
+	"strings"
 	"time"
 
 	"github.com/knowledgebeast/greenwatch/internal/release"
@@ -30,6 +32,25 @@ func (s *Service) Fire(alert string, fires bool) {
 		s.alerts[alert] = &history[bool]{}
 	}
 	s.alerts[alert].put(time.Now(), fires)
+}
+
+// Climb says that the memory of a slot climbs, and is full in so many seconds; 0 is that it does not climb.
+func (s *Service) Climb(slot string, full signal.Number) {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	if full == 0 {
+		full = signal.Number(math.Inf(1))
+	}
+	s.full[slot] = full
+}
+
+// growth is when the memory of a slot is full, if the question says what it is to be compared with.
+func (s *Service) growth(a signal.Ask, end signal.Instant) signal.Bin {
+	full, ok := s.full[a.Match]
+	if !ok || a.Since.IsZero() || a.Beside == "" || strings.HasSuffix(a.Beside, "/"+a.Match) {
+		return signal.Bin{End: end, Cause: signal.Gap}
+	}
+	return signal.Bin{End: end, Value: full}
 }
 
 // Doubt makes a report, which no measurement shows, a truth that a rollback may rest on.

@@ -65,8 +65,11 @@ func (w *World) read(s *Service, name string, asks []signal.Ask, span watchdog.S
 }
 
 func (s *Service) bin(p *prometheus, a signal.Ask, end signal.Instant, long signal.Duration) signal.Bin {
-	if a.Kind == signal.Alert {
+	switch a.Kind {
+	case signal.Alert:
 		return s.alert(a, end)
+	case signal.Growth:
+		return s.growth(a, end)
 	}
 	slot := a.Match
 	b := signal.Bin{End: end}

@@ -27,6 +27,7 @@ type Service struct {
 	alerts   map[string]*history[bool]
 	doubted  bool
 	troubles release.Troubles
+	full     map[string]signal.Number
 	policy   history[policy]
 	releases map[string]*history[object]
 
@@ -64,7 +65,7 @@ func (w *World) Add(name string, plan *release.Plan) *Service {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := &Service{w: w, key: watchdog.Key{Namespace: "production", Name: name},
-		slots: map[string]*history[deployment]{Blue: {}, Green: {}}, quality: map[string]*history[Quality]{}, alerts: map[string]*history[bool]{},
+		slots: map[string]*history[deployment]{Blue: {}, Green: {}}, quality: map[string]*history[Quality]{}, alerts: map[string]*history[bool]{}, full: map[string]signal.Number{},
 		releases: map[string]*history[object]{}, Rate: 20, Probes: 0.2, Warm: 20 * time.Second,
 		moves: map[string]int{}, turns: map[string]int{}, movedAt: map[string]time.Time{}, looks: map[int64]int{}}
 	plan.Namespace, plan.Policy = s.key.Namespace, name
