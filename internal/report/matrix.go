@@ -125,8 +125,10 @@ func cellText(e judge.Evidence, c column) string {
 func shortBound(e judge.Evidence, f judge.Finding) string {
 	text := "no bound"
 	switch b := f.Cell.Bound; {
-	case e.Kind.Fact() && e.Kind != signal.Pods && !b.Unavailable:
+	case e.Kind.Fact() && e.Kind != signal.Pods && e.Kind != signal.Growth && !b.Unavailable:
 		return row(e).Text(b)
+	case e.Kind == signal.Growth && b.Below != nil:
+		text = "<" + signal.Duration(float64(*b.Below)*1e9).String()
 	case b.RisesBy != nil:
 		text = fmt.Sprintf("+%.3g%%", float64(*b.RisesBy)*100)
 	case b.FallsBy != nil:
