@@ -49,11 +49,13 @@ func plan() *release.Plan {
 		Questions: []release.Question{
 			{Signal: "error-rate", Kind: signal.Ratio, Metric: "http_requests_total", Match: `service="$service",slot="${slot}"`, Part: `status="500"`},
 			{Signal: "availability", Kind: signal.Kubernetes},
+			{Signal: "memory", Kind: signal.Growth, Metric: "memory_bytes", Match: `service="$service",slot="${slot}"`, PromQL: "vector(8 * 1024^3)"},
 		},
 		Matrix: judge.Matrix{Bin: minute, UnavailableFor: 30 * second, Requests: "error-rate", Rows: []judge.Row{
 			{Signal: "error-rate", Kind: signal.Ratio, Unit: "%", Required: true, Cells: []judge.Cell{
 				cell(judge.Rollback, 0.05, 5*minute), cell(judge.Consider, 0.01, 10*minute), cell(judge.Investigate, 0.001, 3*minute)}},
 			{Signal: "availability", Kind: signal.Kubernetes, Required: true, Cells: []judge.Cell{{Tier: judge.Rollback, Bound: judge.Bound{Unavailable: true}}}},
+			{Signal: "memory", Kind: signal.Growth, Cells: []judge.Cell{{Tier: judge.Consider, Bound: judge.Bound{Below: number(168 * 3600)}}}},
 		}},
 	}
 }
@@ -62,8 +64,22 @@ func plan() *release.Plan {
 func of(service string) *release.Plan {
 	p := plan()
 	p.Policy = service
-	p.Questions[0].Match = strings.ReplaceAll(p.Questions[0].Match, "$service", service)
+	for i := range p.Questions {
+		p.Questions[i].Match = strings.ReplaceAll(p.Questions[i].Match, "$service", service)
+	}
 	return p
+}
+
+// memory writes what a kubelet saw of two containers of a slot: garbage that is collected every half hour, and
+// what leaks from the cutover on, in MiB an hour.
+func memory(b *strings.Builder, service, slot string, perHour float64) {
+	const mebibyte = 1 << 20
+	for pod := range 2 {
+		for t := -hour; t <= 7*day+hour; t += minute {
+			used := 400 + math.Mod(t.D().Minutes()+60, 30) + perHour*max(0, t.D().Hours())
+			fmt.Fprintf(b, "memory_bytes{service=%q,slot=%q,pod=\"%s-%d\"} %.0f %d\n", service, slot, slot, pod, used*mebibyte, cutover.Add(t).Time().Unix())
+		}
+	}
 }
 
 // stretch is a part of a service's life, from its moment after the cutover on.
@@ -95,6 +111,7 @@ func history(b *strings.Builder, service, slot, status string, share func(stretc
 
 var lives = map[string][]stretch{
 	"good":   {{}},
+	"leaky":  {{}},
 	"bad":    {{}, {from: 20 * minute, errors: 0.2}, {from: 30 * minute}},
 	"burst":  {{}, {from: 20 * minute, errors: 0.2}, {from: 23 * minute}, {from: 30 * hour, errors: 0.02}, {from: 31 * hour}},
 	"dead":   {{}, {from: 26 * hour, errors: 1}},
@@ -120,6 +137,11 @@ func remembering(t *testing.T) *lab.Prometheus {
 			history(&b, name, slot, "200", func(s stretch) float64 { return 1 - s.errors }, life)
 			history(&b, name, slot, "500", func(s stretch) float64 { return s.errors }, life)
 		}
+	}
+	b.WriteString("# TYPE memory_bytes gauge\n")
+	for service, perHour := range map[string]float64{"good": 0, "leaky": 40} {
+		memory(&b, service, "blue", 0)
+		memory(&b, service, "green", perHour)
 	}
 	b.WriteString("# EOF\n")
 	if err := p.Backfill(t.Context(), b.String()); err != nil {
@@ -152,6 +174,7 @@ func TestThePastIsJudged(t *testing.T) {
 		blind         func(seconds int64) bool
 	}{
 		{"good", "proceed", 7 * day, 8 * day, 64, "blind", "", func(n int64) bool { return n <= 6*60 }},
+		{"leaky", "consider", 7 * day, 8 * day, 64, "consider", "memory: full in 166h", nil},
 		{"bad", "rollback", 24 * minute, 25*minute + 45*second, 64, "rollback", "; blue is now: 0.2 % of 36000", nil},
 		{"burst", "proceed", 7 * day, 8 * day, 64, "consider", "", nil},
 		{"dead", "rollback", 26*hour + 30*second, 26*hour + 2*minute, 64, "rollback", "", nil},
