@@ -10,14 +10,14 @@ import (
 // shipped is a matrix of eight signals in the manner of the shipped example: two ratios, three
 // quantiles, two queries without cells, and the slot's availability.
 func shipped() judge.Matrix {
-	latency := func(name string, rollback, consider, investigate signal.Number) judge.Row {
-		return judge.Row{Signal: name, Kind: signal.Quantile, Unit: "seconds", Cells: []judge.Cell{
+	latency := func(name string, q, rollback, consider, investigate signal.Number) judge.Row {
+		return judge.Row{Signal: name, Kind: signal.Quantile, Q: q, Unit: "seconds", Cells: []judge.Cell{
 			cell(judge.Rollback, above(rollback), 5), cell(judge.Consider, above(consider), 10), cell(judge.Investigate, above(investigate), 0),
 		}}
 	}
 	return matrix(checklist,
 		judge.Row{Signal: "cache-hit-ratio", Kind: signal.Ratio, Cells: []judge.Cell{cell(judge.Consider, below(0.6), 10)}},
-		latency("p50-latency", 0.5, 0.1, 0.05), latency("p95-latency", 0.8, 0.15, 0.08), latency("p99-latency", 1, 0.2, 0.1),
+		latency("p50-latency", 0.5, 0.5, 0.1, 0.05), latency("p95-latency", 0.95, 0.8, 0.15, 0.08), latency("p99-latency", 0.99, 1, 0.2, 0.1),
 		judge.Row{Signal: "throughput", Kind: signal.Query},
 		judge.Row{Signal: "queue-depth", Kind: signal.Query},
 		judge.Row{Signal: "availability", Kind: signal.Kubernetes, Required: true, Cells: []judge.Cell{{Tier: judge.Rollback, Bound: judge.Bound{Unavailable: true}}}},
@@ -37,6 +37,11 @@ func well(m judge.Matrix, bins int) []signal.Reading {
 		b := value[row.Kind]
 		if row.Signal == "cache-hit-ratio" {
 			b.Value, b.Part = 0.9, 9_000
+		}
+		for _, c := range row.Cells {
+			if row.Kind == signal.Quantile {
+				b.Over = append(b.Over, signal.Over{Bound: *c.Bound.Above, Least: 5, Most: 5})
+			}
 		}
 		for i := range bins {
 			b.End = at.Add(-minute * signal.Duration(bins-1-i))

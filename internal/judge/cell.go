@@ -85,10 +85,10 @@ func (a asked) ever(since signal.Instant, now ruling) (ruling, int) {
 	at := len(a.bins)
 	over, unseen := at, at // the last of its kind before end
 	for end := at - 1; end > a.from+a.n && now.answer != Yes && a.bins[end-1].End > since; end-- {
-		over = a.before(min(over, end), func(t tally) bool { return t.over(a.p) })
-		unseen = a.before(min(unseen, end), func(t tally) bool { return !t.seen })
-		if a.counts && end-over > a.reach() && end-unseen > a.n+1 {
-			continue // neither a yes nor a gap: what it takes for them is not there
+		over, unseen = a.before(min(over, end), a.over), a.before(min(unseen, end), a.unseen)
+		if far := max(over+a.reach(), unseen+a.n+1); end > far {
+			end = far + 1 // until there what it takes for a yes, or a gap, is not there
+			continue
 		}
 		then := a.until(end)
 		if then.answer == Yes || then.answer == Unknown && then.cause == signal.Gap && now.answer == No {
@@ -98,12 +98,24 @@ func (a asked) ever(since signal.Instant, now ruling) (ruling, int) {
 	return now, at
 }
 
-// before gives the last tally up to an end, not including it, that is so; far away if none is.
-func (a asked) before(end int, so func(tally) bool) int {
-	if !a.counts {
-		return end
+// over tells whether a bin is beyond the bound, and unseen whether it says nothing of it.
+func (a asked) over(i int) bool {
+	if a.counts {
+		return a.tallies[i].over(a.p)
 	}
-	for end--; end >= 0 && !so(a.tallies[end]); end-- {
+	return seen(a.bins[i]) && breaks(a.cell.Bound, a.bins[i].Value)
+}
+
+func (a asked) unseen(i int) bool {
+	if a.counts {
+		return !a.tallies[i].seen
+	}
+	return !seen(a.bins[i])
+}
+
+// before gives the end of the last bin up to an end that is so; far away if none is.
+func (a asked) before(end int, so func(int) bool) int {
+	for end--; end >= 0 && !so(end); end-- {
 	}
 	if end < 0 {
 		return -mostPooled - 3*a.n
