@@ -35,7 +35,7 @@ func Name(s release.Side) string {
 
 // Why is the command that explains a release.
 func Why(namespace string, spec release.Spec) string {
-	return fmt.Sprintf("kubectl describe release %s -n %s", spec.Name(), namespace)
+	return fmt.Sprintf("kubectl greenwatch why %s -n %s", spec.Name(), namespace)
 }
 
 // Subject says what the facts are about: "production/knowledgebeast v2 (green)".

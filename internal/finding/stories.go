@@ -43,7 +43,7 @@ func stories() []Entry {
 		{
 			Code: release.CodeVerdictChanged, Title: "Verdict changed", news: verdictChanged,
 			Text: verdictText,
-			Do:   "Ask why: kubectl describe release {release} -n {namespace}",
+			Do:   "Ask why: kubectl greenwatch why {release} -n {namespace}",
 		},
 		{
 			Code: release.CodeHeld, Title: "Held", news: held,

@@ -79,7 +79,7 @@ func TestDetailsExplain(t *testing.T) {
 	_, details := Words("production", page(release.CodeRollback, breach), spec(), s)
 	want := map[string]any{
 		"release": "knowledgebeast-7", "candidate": "v2 (green)", "stable": "v1 (blue)", "phase": "RollingBack", "share": "100 %",
-		"explain": "kubectl describe release knowledgebeast-7 -n production", "policy_generation": int64(4),
+		"explain": "kubectl greenwatch why knowledgebeast-7 -n production", "policy_generation": int64(4),
 		"rollback_readiness": "Partial: 1 of the 3 replicas that the load needs are ready",
 		"signals":            []string{"error-rate: 8.1 %, Rollback", "p99-latency: 200 ms, Blind (Gap)"},
 	}
