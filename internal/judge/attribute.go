@@ -52,7 +52,7 @@ const (
 )
 
 // Suspects names the signals of which it should be asked whether it is the release: those whose counts call
-// for a rollback, or for people, and the requests, if nothing has been heard of the candidate.
+// for a rollback, or for people, and the requests, if nothing has been heard of the candidate, or it gets none.
 func Suspects(m Matrix, v Verdict) []string {
 	var names []string
 	for i, e := range v.Evidence {
@@ -99,7 +99,7 @@ func attribute(row Row, e *Evidence, others []Other) {
 // Tells tells whether what another side counted answers if it is the release.
 func Tells(m Matrix, v Verdict, o Other) bool {
 	for i, e := range v.Evidence {
-		if _, tells := compare(m.Rows[i], e, o); tells {
+		if _, tells := compare(m.Rows[i], e, o); tells || quiet(m, m.Rows[i], e, o, v.At.Sub(v.FirstTraffic)) != "" {
 			return true
 		}
 	}
@@ -177,52 +177,4 @@ func (e Evidence) calls(t Tier) bool {
 		}
 	}
 	return false
-}
-
-// silentFor is how long a candidate may be unheard while stable is heard.
-const silentFor = signal.Duration(5 * 60e9)
-
-// silent tells whether nothing was heard of the requests for so long, of a candidate that is so old.
-func silent(m Matrix, row Row, e Evidence, age signal.Duration) bool {
-	if row.Signal != m.Requests || e.Tier != Blind {
-		return false
-	}
-	if e.Cause == signal.Empty || e.Cause == signal.Mismatch {
-		return age >= silentFor
-	}
-	n := m.Bins(Cell{For: silentFor})
-	bins := newest(e.Bins, n)
-	for _, b := range bins {
-		if b.Cause != signal.Gap {
-			return false
-		}
-	}
-	return len(bins) == n
-}
-
-// hush makes a candidate that is not heard a matter for people, if stable is heard all the while.
-func hush(m Matrix, row Row, e *Evidence, age signal.Duration, others []Other) {
-	if !silent(m, row, *e, age) {
-		return
-	}
-	n := m.Bins(Cell{For: silentFor})
-	for _, o := range others {
-		heard := newest(o.Bins, n)
-		if o.Signal != row.Signal || o.Against != StableNow || len(heard) < n || holes(heard) > 1 {
-			continue
-		}
-		e.Tier = Consider
-		e.Attribution = &Attribution{Other: o, Text: fmt.Sprintf("nothing is heard of it for %s, while %s is heard", silentFor, o.Slot)}
-		return
-	}
-}
-
-// holes counts the bins that were not seen; idle ones were.
-func holes(bins []signal.Bin) (n int) {
-	for _, b := range bins {
-		if b.Cause != signal.Idle && !seen(b) {
-			n++
-		}
-	}
-	return n
 }

@@ -99,6 +99,51 @@ func TestSilenceIsAMatterForPeopleWhileStableIsHeard(t *testing.T) {
 	}
 }
 
+// That it is up and gets no requests is a matter for people only where others tell that it should get some.
+func TestIdlenessIsAMatterForPeopleWhereRequestsAreDue(t *testing.T) {
+	hour := 60 * minute
+	cases := []struct {
+		name   string
+		age    signal.Duration
+		others []judge.Other
+		want   string
+	}{
+		{"nobody knows", hour, nil, ""},
+		{"stable gets many", 30 * hour, other(judge.StableNow, lots(6, 0, 1000)), "it is up and gets no requests for 5m, while blue gets 5000"},
+		{"stable gets some, of which a small part may be none", hour, other(judge.StableNow, lots(6, 0, 100)), ""},
+		{"stable is not heard", hour, other(judge.StableNow, shares("??????")), ""},
+		{"stable had many an hour ago", hour, other(judge.StableBefore, lots(60, 0, 30)), "it is up and gets no requests for 5m; blue got 150 in so long before the first traffic"},
+		{"stable had many in the evening, and it is night", 6 * hour, other(judge.StableBefore, lots(60, 0, 30)), ""},
+		{"stable had pauses", hour, other(judge.StableBefore, then(lots(30, 0, 30), lots(5, 0, 1), lots(25, 0, 30))), ""},
+		{"as many came last week", 6 * hour, other(judge.LastWeek, lots(6, 0, 30)), "it is up and gets no requests for 5m; blue got 150 in so long at this time last week"},
+		{"few came last week", 6 * hour, other(judge.LastWeek, lots(6, 0, 10)), ""},
+	}
+	m := matrix(errorRow(cell(judge.Rollback, above(0.05), 5)))
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			in := judge.Input{At: at, FirstTraffic: at.Add(-c.age), Readings: []signal.Reading{errorRate(shares("...000000"))}, Others: c.others}
+			v := judge.Judge(m, in)
+			if blind := v.Tier == judge.Blind && v.Evidence[0].Cause == signal.Idle; blind != (c.want == "") {
+				t.Errorf("got %s: %s", v.Tier, v.Reason)
+			}
+			if c.want != "" && (v.Tier != judge.Consider || v.Reason != "error-rate: "+c.want) {
+				t.Errorf("got %s: %s, want it considered: %s", v.Tier, v.Reason, c.want)
+			}
+			if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
+				t.Errorf("judged again: %s (%s)", again.Tier, again.Reason)
+			}
+			in.Others = nil
+			alone := judge.Judge(m, in)
+			if len(judge.Suspects(m, alone)) != 1 {
+				t.Error("nobody would ask whether requests are due")
+			}
+			if len(c.others) > 0 && judge.Tells(m, alone, c.others[0]) != (c.want != "") {
+				t.Errorf("that it tells: %t", c.want == "")
+			}
+		})
+	}
+}
+
 func TestABoundRelativeToTheBaseline(t *testing.T) {
 	falls, rises := signal.Number(0.3), signal.Number(0.1)
 	hits := errorRow(judge.Cell{Tier: judge.Consider, Bound: judge.Bound{FallsBy: &falls}, For: 5 * minute})

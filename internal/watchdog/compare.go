@@ -26,7 +26,7 @@ func (d *Daemon) compared(ctx context.Context, m measurement, l horizon, matrix 
 			if enough(o) || e.Tier == judge.Blind {
 				out = append(out, o)
 			}
-			if e.Tier == judge.Blind || judge.Tells(matrix, v, o) {
+			if e.Tier == judge.Blind && e.Cause != signal.Idle || judge.Tells(matrix, v, o) {
 				break
 			}
 		}
