@@ -19,10 +19,11 @@ type Outcome struct {
 	Every float64
 	Label Label
 	// Rolled tells whether a rollback was decided, and At when. Worst is the worst tier that was said
-	// otherwise, and Why the reason of the decision.
+	// otherwise, By the signal that it was said of, and Why the reason of the decision.
 	Rolled bool
 	At     float64
 	Worst  judge.Tier
+	By     string
 	Why    string
 	// Checks counts the checks by their verdict.
 	Checks map[judge.Tier]int
@@ -36,18 +37,22 @@ func outcome(s Scenario, plan *release.Plan, r backtest.Result) Outcome {
 	o.Rolled = tierOf(r.Decision.Verdict) == judge.Rollback
 	o.At, o.Why = seconds(r.Decision.Time.Sub(r.Release.Cutover)), r.Decision.Reason
 	for _, t := range r.Transitions {
-		o.worse(tierOf(t.To))
+		o.worse(tierOf(t.To), t.Signal)
 	}
 	for _, c := range r.Checks {
 		o.Checks[tierOf(c.Verdict)]++
-		o.worse(tierOf(c.Verdict))
+		for _, s := range c.Signals {
+			if s.Tier == c.Verdict {
+				o.worse(tierOf(c.Verdict), s.Name)
+			}
+		}
 	}
 	return o
 }
 
-func (o *Outcome) worse(t judge.Tier) {
+func (o *Outcome) worse(t judge.Tier, by string) {
 	if t != judge.Blind && t.Worse(o.Worst) {
-		o.Worst = t
+		o.Worst, o.By = t, by
 	}
 }
 

@@ -22,7 +22,7 @@ func of(failing bool, decision string, after signal.Duration, tiers ...string) O
 	plan := &release.Plan{GuardEvery: testGuard, Matrix: judge.Matrix{Bin: testBin}}
 	r := backtest.Result{Release: backtest.Release{Cutover: testCutover}, Decision: backtest.Decision{Verdict: decision, Time: signal.Instant(testCutover).Add(after)}}
 	for _, tier := range tiers {
-		r.Transitions = append(r.Transitions, backtest.Transition{To: tier})
+		r.Transitions = append(r.Transitions, backtest.Transition{To: tier, Signal: "p99"})
 	}
 	return outcome(s, plan, r)
 }
@@ -59,7 +59,7 @@ func TestTheTableNamesWhatWentWrong(t *testing.T) {
 	}
 	for _, want := range []string{
 		"a kind     4             2      1       1     0    5m0s  5m0s",
-		"a kind  Proceed  Consider      1",
+		"a kind  Proceed  Consider  p99      1",
 		"false: a kind, seed 0, scrapes every 15s: rolled back at 25m0s",
 		"missed: a kind, seed 0, scrapes every 15s: Proceed at worst; the truth: errors above 5 %, from 20m0s to 25m0s",
 	} {

@@ -87,10 +87,10 @@ func grades(w io.Writer, outcomes []Outcome) {
 	times := map[string]int{}
 	for _, o := range outcomes {
 		if o.Misgraded() {
-			times[fmt.Sprintf("%s\t%s\t%s", o.Kind, o.Label.Tier, o.Worst)]++
+			times[fmt.Sprintf("%s\t%s\t%s\t%s", o.Kind, o.Label.Tier, o.Worst, o.By)]++
 		}
 	}
-	fmt.Fprint(w, "\nkind\twanted\tgiven\ttimes\t\n")
+	fmt.Fprint(w, "\nkind\twanted\tgiven\tby\ttimes\t\n")
 	for _, line := range slices.Sorted(maps.Keys(times)) {
 		fmt.Fprintf(w, "%s\t%d\t\n", line, times[line])
 	}
