@@ -118,7 +118,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		Spec:  release.Spec{Policy: o.Plan.Policy, Number: 1, Candidate: release.Side{Slot: o.Candidate, Revision: "candidate", Version: o.CandidateVersion}, Stable: release.Side{Slot: stable, Revision: "stable", Version: o.StableVersion}},
 		World: c.world, From: o.Deployed, Until: o.Until,
 	}
-	_, err = watchdog.Replay(ctx, watchdog.Edges{Read: shelf.read, Newest: arrived(interval)}, past, b.see)
+	_, err = watchdog.Replay(ctx, watchdog.Edges{Read: shelf.read, Newest: arrived(interval), Befallen: c.befallen}, past, b.see)
 	if err = cmp.Or(context.Cause(ctx), err); err != nil {
 		return Result{}, fmt.Errorf("backtest %s: %w", o.Plan.Policy, err)
 	}

@@ -49,12 +49,16 @@ func plan() *release.Plan {
 		Questions: []release.Question{
 			{Signal: "error-rate", Kind: signal.Ratio, Metric: "http_requests_total", Match: `service="$service",slot="${slot}"`, Part: `status="500"`},
 			{Signal: "availability", Kind: signal.Kubernetes},
+			{Signal: "oom-kills", Kind: signal.Pods, Of: "OOMKills"},
+			{Signal: "restarts", Kind: signal.Pods, Of: "Restarts"},
 			{Signal: "memory", Kind: signal.Growth, Metric: "memory_bytes", Match: `service="$service",slot="${slot}"`, PromQL: "vector(8 * 1024^3)"},
 		},
 		Matrix: judge.Matrix{Bin: minute, UnavailableFor: 30 * second, Requests: "error-rate", Rows: []judge.Row{
 			{Signal: "error-rate", Kind: signal.Ratio, Unit: "%", Required: true, Cells: []judge.Cell{
 				cell(judge.Rollback, 0.05, 5*minute), cell(judge.Consider, 0.01, 10*minute), cell(judge.Investigate, 0.001, 3*minute)}},
 			{Signal: "availability", Kind: signal.Kubernetes, Required: true, Cells: []judge.Cell{{Tier: judge.Rollback, Bound: judge.Bound{Unavailable: true}}}},
+			{Signal: "oom-kills", Kind: signal.Pods, Cells: []judge.Cell{{Tier: judge.Consider, Bound: judge.Bound{Above: number(0)}}}},
+			{Signal: "restarts", Kind: signal.Pods, Cells: []judge.Cell{{Tier: judge.Consider, Bound: judge.Bound{Above: number(1)}}}},
 			{Signal: "memory", Kind: signal.Growth, Cells: []judge.Cell{{Tier: judge.Consider, Bound: judge.Bound{Below: number(168 * 3600)}}}},
 		}},
 	}
@@ -66,6 +70,9 @@ func of(service string) *release.Plan {
 	p.Policy = service
 	for i := range p.Questions {
 		p.Questions[i].Match = strings.ReplaceAll(p.Questions[i].Match, "$service", service)
+	}
+	for i := range p.Slots {
+		p.Slots[i].Deployment = service + "." + p.Slots[i].Name
 	}
 	return p
 }
@@ -79,6 +86,27 @@ func memory(b *strings.Builder, service, slot string, perHour float64) {
 			used := 400 + math.Mod(t.D().Minutes()+60, 30) + perHour*max(0, t.D().Hours())
 			fmt.Fprintf(b, "memory_bytes{service=%q,slot=%q,pod=\"%s-%d\"} %.0f %d\n", service, slot, slot, pod, used*mebibyte, cutover.Add(t).Time().Unix())
 		}
+	}
+}
+
+// kubernetes writes what kube-state-metrics saw of two containers of green: one was killed for want of memory long
+// before, one is, half an hour after the cutover, where that service is. Another Deployment's is killed all the time.
+func kubernetes(b *strings.Builder, service string, killed bool) {
+	for t := -hour; t <= 7*day+hour; t += 2 * minute {
+		at := cutover.Add(t).Time().Unix()
+		again := killed && t >= 30*minute
+		restarts := map[string]int{"a": 5, "b": 2}
+		if again {
+			restarts["b"] = 3
+		}
+		for pod, n := range restarts {
+			labels := fmt.Sprintf("namespace=\"production\",container=\"app\",pod=\"%s.green-5c9d7b6f4-%s\"", service, pod)
+			fmt.Fprintf(b, "kube_pod_container_status_restarts_total{%s} %d %d\n", labels, n, at)
+			if pod == "a" || again {
+				fmt.Fprintf(b, "kube_pod_container_status_last_terminated_reason{%s,reason=\"OOMKilled\"} 1 %d\n", labels, at)
+			}
+		}
+		fmt.Fprintf(b, "kube_pod_container_status_restarts_total{namespace=\"production\",container=\"app\",pod=\"%sxgreen-5c9d7b6f4-c\"} %d %d\n", service, t/minute+100, at)
 	}
 }
 
@@ -112,6 +140,7 @@ func history(b *strings.Builder, service, slot, status string, share func(stretc
 var lives = map[string][]stretch{
 	"good":   {{}},
 	"leaky":  {{}},
+	"killed": {{}},
 	"bad":    {{}, {from: 20 * minute, errors: 0.2}, {from: 30 * minute}},
 	"burst":  {{}, {from: 20 * minute, errors: 0.2}, {from: 23 * minute}, {from: 30 * hour, errors: 0.02}, {from: 31 * hour}},
 	"dead":   {{}, {from: 26 * hour, errors: 1}},
@@ -143,6 +172,9 @@ func remembering(t *testing.T) *lab.Prometheus {
 		memory(&b, service, "blue", 0)
 		memory(&b, service, "green", perHour)
 	}
+	b.WriteString("# TYPE kube_pod_container_status_restarts counter\n# TYPE kube_pod_container_status_last_terminated_reason gauge\n")
+	kubernetes(&b, "good", false)
+	kubernetes(&b, "killed", true)
 	b.WriteString("# EOF\n")
 	if err := p.Backfill(t.Context(), b.String()); err != nil {
 		t.Fatal(err)
@@ -175,6 +207,7 @@ func TestThePastIsJudged(t *testing.T) {
 	}{
 		{"good", "proceed", 7 * day, 8 * day, 64, "blind", "", func(n int64) bool { return n <= 6*60 }},
 		{"leaky", "consider", 7 * day, 8 * day, 64, "consider", "memory: full in 166h", nil},
+		{"killed", "consider", 7 * day, 8 * day, 64, "consider", "oom-kills is 1, above 0", nil},
 		{"bad", "rollback", 24 * minute, 25*minute + 45*second, 64, "rollback", "; blue is now: 0.2 % of 36000", nil},
 		{"burst", "proceed", 7 * day, 8 * day, 64, "consider", "", nil},
 		{"dead", "rollback", 26*hour + 30*second, 26*hour + 2*minute, 64, "rollback", "", nil},

@@ -20,12 +20,12 @@ const mostPods = 500
 
 // Befallen asks what has befallen the pods of a Deployment's revision since a moment; without a revision,
 // of all of its pods.
-type Befallen func(ctx context.Context, namespace, deployment, revision string, since signal.Instant) (release.Troubles, error)
+type Befallen func(ctx context.Context, namespace, deployment, revision string, since, now signal.Instant) (release.Troubles, error)
 
-// LiveBefallen asks the API server: pods are not watched, since a cache of them would grow with the cluster
+// LiveBefallen asks the API server, which knows the present alone: pods are not watched, since a cache of them would grow with the cluster
 // and not with the releases. A look costs three requests.
 func LiveBefallen(kube kubernetes.Interface) Befallen {
-	return func(ctx context.Context, namespace, deployment, revision string, since signal.Instant) (release.Troubles, error) {
+	return func(ctx context.Context, namespace, deployment, revision string, since, _ signal.Instant) (release.Troubles, error) {
 		dep, err := kube.AppsV1().Deployments(namespace).Get(ctx, deployment, metav1.GetOptions{})
 		if err != nil {
 			return release.Troubles{}, fmt.Errorf("get Deployment %s/%s: %w", namespace, deployment, err)

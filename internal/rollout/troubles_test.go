@@ -79,7 +79,7 @@ func TestTroublesOfALivePod(t *testing.T) {
 	s.kill("slot=blue")
 	ask := func(deployment, revision string) (got release.Troubles) {
 		s.eventually(func(ctx context.Context) (err error) {
-			got, err = LiveBefallen(daemon)(ctx, s.lab.Namespace, deployment, revision, since)
+			got, err = LiveBefallen(daemon)(ctx, s.lab.Namespace, deployment, revision, since, signal.At(time.Now()))
 			if !apierrors.IsForbidden(err) {
 				must(t, err)
 			}

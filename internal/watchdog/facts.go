@@ -43,7 +43,7 @@ func (d *Daemon) pods(ctx context.Context, m measurement, matrix judge.Matrix, s
 	if len(asks) == 0 {
 		return nil
 	}
-	t, err := d.troubles(ctx, m, side)
+	t, err := d.troubles(ctx, m, side, l.at)
 	if err != nil {
 		return all(asks, signal.Unseen, clip(err.Error()))
 	}
@@ -55,12 +55,12 @@ func (d *Daemon) pods(ctx context.Context, m measurement, matrix judge.Matrix, s
 	return out
 }
 
-func (d *Daemon) troubles(ctx context.Context, m measurement, side release.Side) (release.Troubles, error) {
+func (d *Daemon) troubles(ctx context.Context, m measurement, side release.Side, now signal.Instant) (release.Troubles, error) {
 	if d.Befallen == nil {
 		return release.Troubles{}, errors.New("the pods of the past are not known")
 	}
 	slot, _ := m.plan.Slot(side.Slot)
-	return d.Befallen(ctx, m.plan.Namespace, slot.Deployment, side.Revision, m.record.State.FirstTraffic)
+	return d.Befallen(ctx, m.plan.Namespace, slot.Deployment, side.Revision, m.record.State.FirstTraffic, now)
 }
 
 // since gives what is asked for of the troubles. A pod that is older than the first traffic tells of one
@@ -94,7 +94,7 @@ func (d *Daemon) podsBaseline(ctx context.Context, m measurement) []judge.Baseli
 		if a.Of != podsRestarts {
 			continue
 		}
-		if t, err := d.troubles(ctx, m, m.candidate()); err == nil {
+		if t, err := d.troubles(ctx, m, m.candidate(), m.record.State.FirstTraffic); err == nil {
 			out = append(out, judge.Baseline{Signal: a.Signal, Value: signal.Number(t.Ever)})
 		}
 	}

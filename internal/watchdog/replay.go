@@ -19,8 +19,8 @@ type Past struct {
 }
 
 // Replay lives a release's past again, until it is over or the past is: the same needs, measurements and
-// rules as the daemon's, with the time as an argument, in mode Observe. Only Read and Newest of the edges
-// are used; nothing is saved, done or told. See is called after each look.
+// rules as the daemon's, with the time as an argument, in mode Observe. Only Read, Newest and
+// Befallen of the edges are used; nothing is saved, done or told. See is called after each look.
 func Replay(ctx context.Context, e Edges, p Past, see func(old, next release.State, o release.Observed)) (release.State, error) {
 	d := &Daemon{Edges: e, settings: func() Settings { return Settings{} }, meter: unmetered{},
 		ticks: ticks{last: map[string]int64{}, at: map[string]time.Time{}}, away: away{servers: map[string]*server{}}}

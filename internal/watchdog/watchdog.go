@@ -99,8 +99,8 @@ type Edges struct {
 	Observe func(ctx context.Context, plan *release.Plan, memory []release.RouteMemory, live bool) (Sight, error)
 	// Unready fills in since when slots have had no ready replica; a tick of the guard counts.
 	Unready func(k Key, w *release.World, now signal.Instant, tick bool)
-	// Befallen tells what has befallen the pods of a Deployment's revision since a moment.
-	Befallen func(ctx context.Context, namespace, deployment, revision string, since signal.Instant) (release.Troubles, error)
+	// Befallen tells what has befallen the pods of a Deployment's revision since a moment, until now.
+	Befallen func(ctx context.Context, namespace, deployment, revision string, since, now signal.Instant) (release.Troubles, error)
 	// Create makes a release; one that is there already with the same identity is given as it is.
 	Create func(ctx context.Context, r Record) (Record, error)
 	// Save writes what differs, fenced by the record's handle.

@@ -18,7 +18,7 @@ func (s *Service) Befall(t release.Troubles) {
 	s.troubles = t
 }
 
-func (l *life) befallen(ctx context.Context, namespace, name, _ string, _ signal.Instant) (release.Troubles, error) {
+func (l *life) befallen(ctx context.Context, namespace, name, _ string, _, _ signal.Instant) (release.Troubles, error) {
 	return call(ctx, l, "Befallen", false, func(time.Time) (release.Troubles, error) {
 		return l.w.services[watchdog.Key{Namespace: namespace, Name: name}].troubles, nil // its Deployments share its name
 	})
