@@ -28,6 +28,7 @@ func TestPrometheus(t *testing.T) {
 	t.Run("ratio", func(t *testing.T) { testRatios(t, s, ratios) })
 	t.Run("other", func(t *testing.T) { testOtherRatios(t, s) })
 	t.Run("quantile", func(t *testing.T) { testQuantiles(t, s, quantiles) })
+	t.Run("buckets", func(t *testing.T) { testBuckets(t, s) })
 	t.Run("query", func(t *testing.T) { testQueries(t, s) })
 	t.Run("newest", func(t *testing.T) { testNewest(t, s) })
 	t.Run("alerts", func(t *testing.T) { testAlerts(t, s) })
