@@ -116,6 +116,7 @@ func TestWhatIsWrittenWins(t *testing.T) {
   signals:
   - {name: hits, ratio: {metric: c_total, part: 'hit="yes"'}, consider: {below: 70%}, required: false}
   - {name: slow, quantile: {metric: h, q: "0.5"}, unit: seconds, canary: {above: 120ms, for: 1s}, rollback: {above: 1m30s, for: 9s}}
+  - {name: slow-ms, quantile: {metric: h, q: "0.5"}, unit: milliseconds, canary: {above: 120ms, for: 1s}, rollback: {above: 1.1s, for: 9s}}
   - {name: queue, query: 'max(q{s="${slot}"})', investigate: {above: '1.5e3', for: 3m}}
   - {name: throughput, rate: {metric: c_total, match: 's="${slot}"'}, consider: {below: "0.5"}}
   - {name: up, kubernetes: Available}
@@ -143,6 +144,10 @@ func TestWhatIsWrittenWins(t *testing.T) {
 			{Tier: judge.Rollback, Bound: judge.Bound{Above: number(0.12)}, For: 6 * second, Canary: true},
 			{Tier: judge.Rollback, Bound: judge.Bound{Above: number(90)}, For: 9 * second},
 		}},
+		{Signal: "slow-ms", Kind: signal.Quantile, Q: 0.5, Unit: "milliseconds", Cells: []judge.Cell{
+			{Tier: judge.Rollback, Bound: judge.Bound{Above: number(120)}, For: 6 * second, Canary: true},
+			{Tier: judge.Rollback, Bound: judge.Bound{Above: number(1100)}, For: 9 * second},
+		}},
 		{Signal: "queue", Kind: signal.Query, Cells: []judge.Cell{{Tier: judge.Investigate, Bound: judge.Bound{Above: number(1500)}, For: 3 * minute}}},
 		{Signal: "throughput", Kind: signal.Rate, Unit: "/s", Cells: []judge.Cell{{Tier: judge.Consider, Bound: judge.Bound{Below: number(0.5)}, For: 6 * second}}},
 		{Signal: "up", Kind: signal.Kubernetes, Required: true},
@@ -151,7 +156,7 @@ func TestWhatIsWrittenWins(t *testing.T) {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
 	asks := plan.Asks("green", "v2")
-	if len(asks) != 4 || asks[2].PromQL != `max(q{s="green"})` || asks[3].Match != `s="green"` {
+	if len(asks) != 5 || asks[3].PromQL != `max(q{s="green"})` || asks[4].Match != `s="green"` {
 		t.Errorf("asks: %+v", asks)
 	}
 }
@@ -262,7 +267,8 @@ func TestRefuses(t *testing.T) {
 		"duration without seconds": {one("name: a, query: up, consider: {below: 5s}"), []string{`spec.signals[0].consider.below: "5s" is no number; the bound of a signal without a unit is written such as 100`}},
 		"too much of a number":     {one("name: a, query: up, consider: {below: 9" + strings.Repeat("0", 400) + "}"), []string{"is no number that can be held"}},
 		"unit for a ratio":         {one(ratio + ", unit: seconds"), []string{"spec.signals[0].unit: is for quantile and query; leave it out"}},
-		"unknown unit":             {one("name: a, query: up, unit: bytes"), []string{`spec.signals[0].unit: "bytes" is no unit; write seconds`}},
+		"unknown unit":             {one("name: a, query: up, unit: bytes"), []string{`spec.signals[0].unit: "bytes" is no unit; write seconds or milliseconds, or leave it out`}},
+		"number of milliseconds":   {one("name: a, query: up, unit: milliseconds, consider: {above: '5'}"), []string{`spec.signals[0].consider.above: "5" is no duration; a bound in milliseconds is written such as 200ms or 1.5s`}},
 		"no bound":                 {one(ratio + ", investigate: {for: 5m}"), []string{"spec.signals[0].investigate: needs exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true or reported: true"}},
 		"two bounds":               {one(ratio + ", investigate: {above: 1%, below: 2%}"), []string{"spec.signals[0].investigate: needs exactly one bound"}},
 		"unavailable ratio":        {one(ratio + ", rollback: {unavailable: true}"), []string{"spec.signals[0].rollback.unavailable: is for kubernetes: Available; write above or below"}},

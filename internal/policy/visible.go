@@ -2,8 +2,8 @@ package policy
 
 import (
 	"fmt"
+	"math"
 	"strings"
-	"time"
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
 	"github.com/knowledgebeast/greenwatch/internal/judge"
@@ -116,8 +116,8 @@ func between(row judge.Row, bound signal.Number, metric string, seen []signal.Bu
 
 // written writes a value as a bound in a policy.
 func written(row judge.Row, n signal.Number) string {
-	if row.Unit == string(v1alpha1.Seconds) {
-		return signal.Duration(time.Duration(float64(n)*float64(time.Second) + 0.5)).String()
+	if unit := units[v1alpha1.Unit(row.Unit)]; unit > 0 {
+		return signal.Duration(math.Round(float64(n) * float64(unit))).String()
 	}
 	return n.String()
 }

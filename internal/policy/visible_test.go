@@ -22,6 +22,7 @@ const latencies = service + `
     consider: {above: 200ms}
     investigate: {above: 100ms}
   - {name: size, quantile: {metric: size_bytes, q: "0.5"}, consider: {below: "1000"}}
+  - {name: ms, quantile: {metric: latency_milliseconds, q: "0.99"}, unit: milliseconds, consider: {above: 200ms}}
 `
 
 func ends(name string, at ...signal.Number) signal.Buckets {
@@ -61,6 +62,8 @@ func TestWhichBoundsCanBeSeen(t *testing.T) {
 		"one of them is not known":   {[]signal.Buckets{fine, unseen("size", signal.Empty)}, "Unknown", "Empty", "the buckets of size are not known: in words"},
 		"what is known to be coarse is said": {[]signal.Buckets{ends("p99", 0.1, 0.12, 0.2, 0.5), unseen("size", signal.Empty)}, "False", "CoarseBuckets",
 			"spec.signals[1].rollback.above: 1s lies above the last bucket of kb_query_duration_seconds, which ends at 500ms, and nothing above that can be seen: write 500ms"},
+		"a histogram in milliseconds": {[]signal.Buckets{fine, size, ends("ms", 100, 250, 1000)}, "False", "CoarseBuckets",
+			"spec.signals[3].consider.above: 200ms lies between the buckets 100ms and 250ms of latency_milliseconds: write 250ms (or 100ms)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := signal.Condition{Type: "BoundsVisible", Status: c.status, Reason: c.reason, Message: c.message, LastTransitionTime: 500, ObservedGeneration: 7}
