@@ -253,7 +253,7 @@ func TestRefuses(t *testing.T) {
 		"comma":               {one(`name: a, ratio: {metric: m, part: 'a="1" b="2"'}`), []string{`spec.signals[0].ratio.part: a comma is missing before "b=\"2\""`}},
 		"open quote":          {one(`name: a, ratio: {metric: m, part: 'a="1'}`), []string{`is no label matcher`}},
 		"pattern":             {one(`name: a, ratio: {metric: m, part: 'a=~"5("'}`), []string{`spec.signals[0].ratio.part: the pattern "5(" is no regular expression`}},
-		"placeholder":         {one(`name: a, ratio: {metric: m, part: 'a="${pod}"'}`), []string{"spec.signals[0].ratio.part: ${pod} is no placeholder; write ${slot}, ${namespace}, ${deployment} or ${version}"}},
+		"placeholder":         {one(`name: a, ratio: {metric: m, part: 'a="${pod}"'}`), []string{"spec.signals[0].ratio.part: ${pod} is no placeholder; write ${slot}, ${namespace}, ${deployment}, ${host} or ${version}"}},
 		"half a placeholder":  {one(`name: a, query: 'up{a="${slot"}'`), []string{"spec.signals[0].query: ${slot"}},
 		"open bracket":        {one(`name: a, query: 'max(up'`), []string{`spec.signals[0].query: a bracket '(' is not closed`}},
 		"wrong bracket":       {one(`name: a, query: 'max(up]'`), []string{`spec.signals[0].query: the bracket at "]" was not opened`}},

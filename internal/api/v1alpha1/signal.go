@@ -7,17 +7,18 @@ package v1alpha1
 type MetricName string
 
 // Selector is a list of PromQL label matchers without the braces. It may hold the placeholders
-// ${slot}, ${namespace}, ${deployment} and ${version}.
+// ${slot}, ${namespace}, ${deployment}, ${version}, and ${host}: the slot's destination as Istio's metrics have
+// it, such as shop-green.production.svc.cluster.local.
 //
 // +kubebuilder:validation:MaxLength=1024
-// +kubebuilder:validation:XValidation:rule=`!self.replace("${slot}", "").replace("${namespace}", "").replace("${deployment}", "").replace("${version}", "").contains("${")`,message="unknown placeholder; write ${slot}, ${namespace}, ${deployment} or ${version}"
+// +kubebuilder:validation:XValidation:rule=`!self.replace("${slot}", "").replace("${namespace}", "").replace("${deployment}", "").replace("${version}", "").replace("${host}", "").contains("${")`,message="unknown placeholder; write ${slot}, ${namespace}, ${deployment}, ${host} or ${version}"
 type Selector string
 
 // Expression is a PromQL expression. It may hold the same placeholders as a Selector.
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=4096
-// +kubebuilder:validation:XValidation:rule=`!self.replace("${slot}", "").replace("${namespace}", "").replace("${deployment}", "").replace("${version}", "").contains("${")`,message="unknown placeholder; write ${slot}, ${namespace}, ${deployment} or ${version}"
+// +kubebuilder:validation:XValidation:rule=`!self.replace("${slot}", "").replace("${namespace}", "").replace("${deployment}", "").replace("${version}", "").replace("${host}", "").contains("${")`,message="unknown placeholder; write ${slot}, ${namespace}, ${deployment}, ${host} or ${version}"
 type Expression string
 
 // Unit is what a signal's values are in.
@@ -162,7 +163,7 @@ type Alert struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	Name string `json:"name"`
-	// Match selects among its series. Without ${slot}, ${deployment} or ${version} in it the alert speaks of
+	// Match selects among its series. Without ${slot}, ${deployment}, ${host} or ${version} in it the alert speaks of
 	// the release, and says nothing of the side that the traffic would be moved to.
 	// +optional
 	Match Selector `json:"match,omitempty"`
