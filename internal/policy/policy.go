@@ -49,6 +49,7 @@ func Parse(p *v1alpha1.WatchPolicy, d Defaults) (*release.Plan, []error) {
 	if plan.HistoryLimit < 1 {
 		r.fail("spec.historyLimit", "%d keeps no release, and the last one is needed; write at least 1", plan.HistoryLimit)
 	}
+	r.reporter(d.Istio.Reporter)
 	r.matrix(plan, spec)
 	r.requests(plan, spec)
 	if len(r.errs) > 0 {
@@ -76,6 +77,13 @@ func (r *reader) filled(path, s string) string {
 		r.fail(path, "is missing")
 	}
 	return s
+}
+
+// reporter reads whose word counts; it stands in the daemon's file alone.
+func (r *reader) reporter(s string) {
+	if s != bySource && s != byDestination && s != byWaypoint {
+		r.fail("spec.istio.reporter", "%q reports nothing; write %s, %s or %s", s, bySource, byDestination, byWaypoint)
+	}
 }
 
 var label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)

@@ -58,7 +58,7 @@ func parse(t *testing.T, spec string) *release.Plan {
 func number(n signal.Number) *signal.Number { return &n }
 
 func TestWhatIsLeftOutIsTheDaemons(t *testing.T) {
-	const match = `reporter="destination",destination_workload="${deployment}",destination_workload_namespace="${namespace}"`
+	const match = `reporter="source",destination_workload="${deployment}",destination_workload_namespace="${namespace}"`
 	want := &release.Plan{
 		Namespace: "production", Policy: "shop", Generation: 7, Mode: release.Observe, VirtualService: "shop",
 		Slots: []release.Slot{
@@ -72,13 +72,17 @@ func TestWhatIsLeftOutIsTheDaemons(t *testing.T) {
 			Bin: minute, UnavailableFor: 30 * second, Requests: "error-rate",
 			Rows: []judge.Row{
 				{Signal: "error-rate", Kind: signal.Ratio, Unit: "%", Required: true, Cells: cells(0.005, 0.05, 0.01, 0.001)},
-				{Signal: "p99-latency", Kind: signal.Quantile, Q: 0.99, Cells: cells(120, 1000, 200, 100)},
+				{Signal: "grpc-error-rate", Kind: signal.Ratio, Unit: "%", Required: true, Cells: cells(0.005, 0.05, 0.01, 0.001)},
+				{Signal: "p99-latency", Kind: signal.Quantile, Q: 0.99, Unit: "milliseconds", Cells: cells(250, 1000, 250, 100)},
+				{Signal: "throughput", Kind: signal.Rate, Unit: "/s"},
 				{Signal: "availability", Kind: signal.Kubernetes, Required: true, Cells: []judge.Cell{{Tier: judge.Rollback, Bound: judge.Bound{Unavailable: true}}}},
 			},
 		},
 		Questions: []release.Question{
-			{Signal: "error-rate", Kind: signal.Ratio, Metric: "istio_requests_total", Match: match, Part: `response_code=~"5.."`},
-			{Signal: "p99-latency", Kind: signal.Quantile, Metric: "istio_request_duration_milliseconds", Match: match, Q: 0.99, Over: []signal.Number{100, 120, 200, 1000}},
+			{Signal: "error-rate", Kind: signal.Ratio, Metric: "istio_requests_total", Match: match, Part: `response_code=~"0|5.."`},
+			{Signal: "grpc-error-rate", Kind: signal.Ratio, Metric: "istio_requests_total", Match: match, Part: `grpc_response_status=~"2|4|12|13|14|15"`},
+			{Signal: "p99-latency", Kind: signal.Quantile, Metric: "istio_request_duration_milliseconds", Match: match, Q: 0.99, Over: []signal.Number{100, 250, 1000}},
+			{Signal: "throughput", Kind: signal.Rate, Metric: "istio_requests_total", Match: match},
 			{Signal: "availability", Kind: signal.Kubernetes},
 		},
 		Prometheus: "main", Notify: []string{"oncall", "deployments"}, HistoryLimit: 50,
@@ -89,6 +93,46 @@ func TestWhatIsLeftOutIsTheDaemons(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, parse(t, service)); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+}
+
+// Whose word counts, and by what it tells the slots apart, is the fleet's to say and the policy's to show.
+func TestWhoReportsForIstio(t *testing.T) {
+	ownHosts := strings.NewReplacer("host: shop, subset: blue", "host: shop-blue", "host: shop, subset: green", "host: shop-green").Replace(service)
+	const byWorkload = `destination_workload="${deployment}",destination_workload_namespace="${namespace}"`
+	for _, c := range []struct{ reporter, spec, want string }{
+		{"source", ownHosts, `reporter="source",destination_service="${host}"`},
+		{"waypoint", ownHosts, `reporter="waypoint",destination_service="${host}"`},
+		{"destination", ownHosts, `reporter="destination",` + byWorkload},
+		{"source", service, `reporter="source",` + byWorkload},
+		{"source", strings.Replace(service, "host: shop, subset: green", "host: shop.production.svc.cluster.local, subset: green", 1), `reporter="source",` + byWorkload},
+	} {
+		d := defaults()
+		d.Istio.Reporter = c.reporter
+		plan, errs := policy.Parse(read(t, c.spec), d)
+		if len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		for _, q := range append(plan.Questions, *plan.Requests) {
+			if q.Kind != signal.Kubernetes && q.Match != c.want {
+				t.Errorf("%s, %s: %s, want %s", c.reporter, q.Signal, q.Match, c.want)
+			}
+		}
+	}
+	d := defaults()
+	d.Istio.Reporter = "client"
+	if _, errs := policy.Parse(read(t, service), d); len(errs) != 1 || errs[0].Error() != `spec.istio.reporter: "client" reports nothing; write source, destination or waypoint` {
+		t.Errorf("an unknown reporter: %v", errs)
+	}
+}
+
+// The signals of the daemon's file take the place of Istio's.
+func TestTheFilesSignalsWin(t *testing.T) {
+	d := defaults()
+	d.Signals = read(t, latencies).Spec.Signals
+	plan, errs := policy.Parse(read(t, service), d)
+	if len(errs) > 0 || len(plan.Questions) != 4 || plan.Requests.Metric != "r_total" {
+		t.Errorf("%+v, %v", plan, errs)
 	}
 }
 
@@ -350,6 +394,7 @@ func TestDefaultsAreValid(t *testing.T) {
 	}
 	bad := defaults()
 	bad.Timing.Settle = "soon"
+	bad.Signals = read(t, latencies).Spec.Signals
 	bad.Signals[0].Rollback.Above = "5"
 	bad.Prometheus, bad.Notify = "mian", []string{"oncall", "nobody"}
 	if errs := bad.Validate(); len(errs) != 4 {
@@ -359,6 +404,7 @@ func TestDefaultsAreValid(t *testing.T) {
 
 func TestParseLeavesThePolicyAndTheDefaultsAlone(t *testing.T) {
 	p, d := read(t, service), defaults()
+	d.Signals = read(t, latencies).Spec.Signals
 	before := p.DeepCopy()
 	plan, _ := policy.Parse(p, d)
 	plan.Notify[0], plan.Schedule[0].Name = "x", "x"
@@ -366,7 +412,9 @@ func TestParseLeavesThePolicyAndTheDefaultsAlone(t *testing.T) {
 	if diff := cmp.Diff(before, p); diff != "" {
 		t.Errorf("the policy changed:\n%s", diff)
 	}
-	if diff := cmp.Diff(defaults(), d); diff != "" {
+	want := defaults()
+	want.Signals = read(t, latencies).Spec.Signals
+	if diff := cmp.Diff(want, d); diff != "" {
 		t.Errorf("the defaults changed:\n%s", diff)
 	}
 }
