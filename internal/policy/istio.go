@@ -45,6 +45,8 @@ func ownHosts(slots []v1alpha1.Slot) bool {
 	return len(names) == len(slots)
 }
 
+const istioRequests = "istio_requests_total"
+
 // What counts against a slot: Envoy's own and the application's 5xx, and 0, which is no answer at all. A
 // failed call of gRPC is an HTTP 200; these are the codes of the server's faults: UNKNOWN,
 // DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS.
@@ -57,12 +59,11 @@ const (
 // Envoy's buckets end at 100, 250 and 1,000 ms, and none at the checklist's 120 and 200: the next one stands
 // for those. What failed by gRPC is a part of all requests, so that a service without it is not blind.
 func istioSignals(reporter string, slots []v1alpha1.Slot) []v1alpha1.Signal {
-	const requests = "istio_requests_total"
 	match := istioMatch(reporter, slots)
 	failed := func(name string, part v1alpha1.Selector) v1alpha1.Signal {
 		return v1alpha1.Signal{
 			Name: name, Required: ptr.To(true),
-			Ratio:       &v1alpha1.Ratio{Metric: requests, Match: match, Part: part},
+			Ratio:       &v1alpha1.Ratio{Metric: istioRequests, Match: match, Part: part},
 			Canary:      &v1alpha1.Cell{Above: "0.5%"},
 			Rollback:    &v1alpha1.Cell{Above: "5%", For: "5m"},
 			Consider:    &v1alpha1.Cell{Above: "1%", For: "10m"},
@@ -80,7 +81,7 @@ func istioSignals(reporter string, slots []v1alpha1.Slot) []v1alpha1.Signal {
 			Consider:    &v1alpha1.Cell{Above: "250ms", For: "10m"},
 			Investigate: &v1alpha1.Cell{Above: "100ms"},
 		},
-		{Name: "throughput", Rate: &v1alpha1.Rate{Metric: requests, Match: match}},
+		{Name: "throughput", Rate: &v1alpha1.Rate{Metric: istioRequests, Match: match}},
 		{
 			Name: "availability", Required: ptr.To(true), Kubernetes: v1alpha1.Available,
 			Rollback: &v1alpha1.Cell{Unavailable: true},

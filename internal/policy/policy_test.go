@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -123,6 +124,24 @@ func TestWhoReportsForIstio(t *testing.T) {
 	d.Istio.Reporter = "client"
 	if _, errs := policy.Parse(read(t, service), d); len(errs) != 1 || errs[0].Error() != `spec.istio.reporter: "client" reports nothing; write source, destination or waypoint` {
 		t.Errorf("an unknown reporter: %v", errs)
+	}
+}
+
+// What counts requests is Istio's where neither the policy nor its first ratio says so. A fleet with signals of its
+// own may have none of that: then nothing would prove a rollback.
+func TestIstioCountsTheRequestsOfAPolicyWithoutARatio(t *testing.T) {
+	for mode, want := range map[string]string{"Observe": "", "Enforce": "spec.traffic.requests: nothing counts requests, so a rollback could not be proven; write metric and match, add a ratio signal, or set mode: Observe"} {
+		spec := service + "\n  mode: " + mode + "\n  signals: [{name: up, query: up}]"
+		requests := parse(t, spec).Requests
+		if requests == nil || requests.Metric != "istio_requests_total" || requests.Match != `reporter="source",destination_workload="${deployment}",destination_workload_namespace="${namespace}"` {
+			t.Errorf("%s: %+v, want Istio's", mode, requests)
+		}
+		d := defaults()
+		d.Signals = read(t, spec).Spec.Signals
+		plan, errs := policy.Parse(read(t, spec), d)
+		if got := fmt.Sprint(errors.Join(errs...)); want != "" && (got != want || policy.ReasonOf(errs[0]) != policy.NoRequestsMetric) || want == "" && (plan == nil || plan.Requests != nil) {
+			t.Errorf("%s, in a fleet of its own signals: %+v, %v, want %q", mode, plan, errs, want)
+		}
 	}
 }
 
@@ -321,7 +340,6 @@ func TestRefuses(t *testing.T) {
 		"for":                      {one(ratio + ", rollback: {above: 5%, for: often}"), []string{`spec.signals[0].rollback.for: "often" is no duration`}},
 		"for over many bins":       {one(ratio + ", rollback: {above: 5%, for: 3h}"), []string{"spec.signals[0].rollback.for: 3h is more than 119 bins of 1m; write at most 1h59m0s, or a greater schedule.bin"}},
 		"for just over many bins":  {one(ratio + ", rollback: {above: 5%, for: 2h1s}"), []string{"2h1s is more than 119 bins"}},
-		"nothing counts requests":  {one("name: a, query: up") + "\n  mode: Enforce", []string{"spec.traffic.requests: nothing counts requests, so a rollback could not be proven"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan, errs := policy.Parse(read(t, c.spec), defaults())
@@ -349,12 +367,6 @@ func TestAcceptsPromQLOfAllKinds(t *testing.T) {
 		if plan := parse(t, one(signal)); len(plan.Questions) != 1 {
 			t.Errorf("%s: %+v", signal, plan.Questions)
 		}
-	}
-}
-
-func TestObserveNeedsNoRequests(t *testing.T) {
-	if plan := parse(t, one("name: a, query: up")+"\n  mode: Observe"); plan.Requests != nil || plan.Matrix.Requests != "" {
-		t.Errorf("got %+v", plan)
 	}
 }
 
