@@ -39,6 +39,7 @@ type cluster struct {
 	full      atomic.Bool
 	defaults  func() policy.Defaults
 	invalid   func(p *v1alpha1.WatchPolicy, message string)
+	coarse    func(p *v1alpha1.WatchPolicy, message string)
 	policies  latest[*v1alpha1.WatchPolicy]
 	releases  latest[*v1alpha1.Release]
 	overlaps  overlaps
@@ -315,9 +316,13 @@ func (c *cluster) saveLedger(ctx context.Context, p watchdog.Policy, ledger rele
 	for _, x := range problems {
 		errs = append(errs, policy.Because(policy.Reason(x.Reason), "%s", x.Message))
 	}
-	was := condition(next.Conditions)
+	was := condition(next.Conditions, policy.ConditionReady)
 	ready := policy.Ready(now(), p.Generation, was, errs...)
 	next.Conditions = []gwsignal.Condition{ready}
+	// What was seen of the bounds stands while they are the same.
+	if v := condition(old.Status.Conditions, policy.ConditionVisible); v != nil && p.Plan != nil && v.ObservedGeneration == p.Generation {
+		next.Conditions = append(next.Conditions, *v)
+	}
 	saved, err := c.store.SavePolicyStatus(ctx, old, next)
 	if err != nil {
 		return conflict(err)
@@ -329,8 +334,27 @@ func (c *cluster) saveLedger(ctx context.Context, p watchdog.Policy, ledger rele
 	return nil
 }
 
-func condition(all []gwsignal.Condition) *gwsignal.Condition {
-	i := slices.IndexFunc(all, func(c gwsignal.Condition) bool { return c.Type == policy.ConditionReady })
+// saveBuckets writes into a policy's status which of its bounds can be seen.
+func (c *cluster) saveBuckets(ctx context.Context, p watchdog.Policy, seen []gwsignal.Buckets) error {
+	old := p.Handle.(*v1alpha1.WatchPolicy)
+	next := *old.Status.DeepCopy()
+	was := condition(old.Status.Conditions, policy.ConditionVisible)
+	visible := policy.Visible(now(), old, p.Plan, was, seen)
+	next.Conditions = slices.DeleteFunc(next.Conditions, func(c gwsignal.Condition) bool { return c.Type == visible.Type })
+	next.Conditions = append(next.Conditions, visible)
+	saved, err := c.store.SavePolicyStatus(ctx, old, next)
+	if err != nil {
+		return conflict(err)
+	}
+	c.policies.put(saved)
+	if visible.Status == "False" && (was == nil || was.Message != visible.Message) {
+		c.coarse(saved, visible.Message)
+	}
+	return nil
+}
+
+func condition(all []gwsignal.Condition, kind string) *gwsignal.Condition {
+	i := slices.IndexFunc(all, func(c gwsignal.Condition) bool { return c.Type == kind })
 	if i < 0 {
 		return nil
 	}

@@ -55,7 +55,7 @@ func runDaemon(ctx context.Context, o cli.RunOptions) error {
 		return fmt.Errorf("prepare events: %w", err)
 	}
 	defer hush()
-	c.invalid = speak.invalid
+	c.invalid, c.coarse = speak.invalid, speak.coarse
 	sinks, err := newSinks(cfg.Notifiers)
 	if err != nil {
 		return cli.Mistaken(err)
@@ -120,7 +120,7 @@ func edges(c *cluster, s servers, to sinks, speak speaker) watchdog.Edges {
 		Observe: c.observe, Unready: c.tick, Befallen: c.befallen,
 		Create: c.create, Save: c.save, SaveLedger: c.saveLedger, Prune: c.prune,
 		Perform: c.perform,
-		Read:    s.read, Newest: s.newest,
+		Read:    s.read, Newest: s.newest, Buckets: s.buckets, SaveBuckets: c.saveBuckets,
 		Send: to.send, Retry: retry,
 		Say: speak.said,
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
 	"github.com/knowledgebeast/greenwatch/internal/finding"
 	"github.com/knowledgebeast/greenwatch/internal/release"
+	gwsignal "github.com/knowledgebeast/greenwatch/internal/signal"
 	"github.com/knowledgebeast/greenwatch/internal/watchdog"
 )
 
@@ -46,6 +47,12 @@ func (s speaker) said(r watchdog.Record, old release.State) {
 func (s speaker) invalid(p *v1alpha1.WatchPolicy, message string) {
 	s.log.Warn("policy is not ready", zap.String("policy", p.Namespace+"/"+p.Name), zap.String("reason", message))
 	s.events.Event(p, corev1.EventTypeWarning, "NotReady", message)
+}
+
+// coarse says which bounds of a policy its histograms can't show.
+func (s speaker) coarse(p *v1alpha1.WatchPolicy, message string) {
+	s.log.Warn("bounds can't be seen", zap.String("policy", p.Namespace+"/"+p.Name), zap.String("reason", message))
+	s.events.Event(p, corev1.EventTypeWarning, string(gwsignal.Coarse), message)
 }
 
 func kind(c release.Code) string {

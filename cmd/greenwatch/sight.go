@@ -50,3 +50,20 @@ func (s servers) newest(ctx context.Context, name string, asks []signal.Ask, now
 	s.queried(name, time.Since(begun), f.Cause)
 	return watchdog.Freshness(f)
 }
+
+func (s servers) buckets(ctx context.Context, name string, asks []signal.Ask, now signal.Instant) []signal.Buckets {
+	c, ok := s.clients[name]
+	if !ok {
+		out := make([]signal.Buckets, len(asks))
+		for i, a := range asks {
+			out[i] = signal.Buckets{Signal: a.Signal, Cause: signal.QueryError, Detail: "the daemon's file names no Prometheus " + name}
+		}
+		return out
+	}
+	begun := time.Now()
+	seen := c.Buckets(ctx, asks, now)
+	for _, b := range seen {
+		s.queried(name, time.Since(begun), b.Cause)
+	}
+	return seen
+}

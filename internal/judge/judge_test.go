@@ -562,6 +562,7 @@ func TestMatrixOnly(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	seconds := judge.Row{Kind: signal.Quantile, Unit: "seconds"}
+	milliseconds := judge.Row{Kind: signal.Quantile, Unit: "milliseconds"}
 	cases := []struct {
 		row   judge.Row
 		bound judge.Bound
@@ -570,6 +571,10 @@ func TestWords(t *testing.T) {
 		{judge.Row{Kind: signal.Ratio}, above(0.001), "above 0.1 %"},
 		{seconds, above(0.12), "above 120 ms"},
 		{seconds, above(1), "above 1 s"},
+		{seconds, above(0.9996), "above 1 s"},
+		{milliseconds, above(250), "above 250 ms"},
+		{milliseconds, above(0.5), "above 0.5 ms"},
+		{milliseconds, above(2500), "above 2.5 s"},
 		{judge.Row{Kind: signal.Query}, below(12345), "below 1.234e+04"},
 		{judge.Row{}, judge.Bound{Unavailable: true}, "unavailable"},
 		{judge.Row{}, above(nan), "above unknown"},

@@ -9,6 +9,7 @@ package judge
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
@@ -73,7 +74,7 @@ type Row struct {
 	Kind   signal.Kind `json:"kind"`
 	// Q is a Quantile's, between 0 and 1: a value above a bound is then a share above 1-Q of events that are.
 	Q signal.Number `json:"q,omitempty"`
-	// Unit is for people: "%", "/s", "seconds" or empty.
+	// Unit is for people: "%", "/s", "seconds", "milliseconds" or empty.
 	// +kubebuilder:validation:MaxLength=16
 	Unit string `json:"unit,omitempty"`
 	// Required signals make a check blind when they are unknown.
@@ -181,10 +182,17 @@ func (r Row) Amount(n signal.Number) string {
 		return fmt.Sprintf("%.3g %%", float64(n)*100)
 	case r.Kind == signal.Rate:
 		return fmt.Sprintf("%.4g/s", float64(n))
-	case r.Unit == "seconds" && n < 1 && n > -1:
-		return fmt.Sprintf("%.3g ms", float64(n)*1000)
 	case r.Unit == "seconds":
-		return fmt.Sprintf("%.3g s", float64(n))
+		return duration(float64(n))
+	case r.Unit == "milliseconds":
+		return duration(float64(n) / 1000)
 	}
 	return fmt.Sprintf("%.4g", float64(n))
+}
+
+func duration(seconds float64) string {
+	if math.Abs(seconds) < 0.9995 {
+		return fmt.Sprintf("%.3g ms", seconds*1000)
+	}
+	return fmt.Sprintf("%.3g s", seconds)
 }

@@ -1,7 +1,6 @@
 package measure
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -81,35 +80,4 @@ func (t table) over(b signal.Bin, bound signal.Number, ends []end) signal.Over {
 func (t table) isNative(at signal.Instant) bool {
 	_, ok := t[colNativeTotal][at]
 	return ok
-}
-
-// coarse names the bounds that no bucket ends at, with the nearest that the histogram can show.
-func coarse(bounds []signal.Number, ends []end) string {
-	var missing []string
-	for _, bound := range bounds {
-		below, above := math.NaN(), math.NaN()
-		for _, e := range ends {
-			if e.at <= float64(bound) {
-				below = e.at
-			}
-			if e.at >= float64(bound) && math.IsNaN(above) {
-				above = e.at
-			}
-		}
-		if below == above {
-			continue
-		}
-		missing = append(missing, fmt.Sprintf("no bucket ends at %s; the nearest %s", bound, nearest(below, above)))
-	}
-	return strings.Join(missing, "; ")
-}
-
-func nearest(below, above float64) string {
-	switch {
-	case math.IsNaN(below):
-		return fmt.Sprintf("is %v", above)
-	case math.IsInf(above, 1) || math.IsNaN(above):
-		return fmt.Sprintf("is %v, and nothing above it can be seen", below)
-	}
-	return fmt.Sprintf("are %v and %v", below, above)
 }

@@ -23,7 +23,10 @@ type Defaults struct {
 	Notify       []string          `json:"notify"`
 	HistoryLimit int32             `json:"historyLimit"`
 	Rollback     v1alpha1.Rollback `json:"rollback"`
-	Signals      []v1alpha1.Signal `json:"signals"`
+	// Signals are those of a policy that names none; nil: the checklist's matrix over Istio's standard
+	// metrics, which every service in the mesh has, as Istio says.
+	Signals []v1alpha1.Signal `json:"signals"`
+	Istio   Istio             `json:"istio"`
 
 	// Servers and Notifiers are the names that the daemon's file knows.
 	Servers   []string `json:"-"`
@@ -31,8 +34,7 @@ type Defaults struct {
 }
 
 // Default gives the numbers of the deployment checklist: its decision matrix, its schedule, and its
-// times for keeping both sides. The signals are Istio's standard metrics, which every service in
-// the mesh has.
+// times for keeping both sides.
 func Default() Defaults {
 	return Defaults{
 		Mode: release.Observe,
@@ -53,35 +55,7 @@ func Default() Defaults {
 			AutomaticFor: "24h", ProofWithin: "5m", OnCanary: ptr.To(false), KeepCandidateFor: "1h", KeepStableFor: "24h",
 		},
 		HistoryLimit: 50,
-		Signals:      signals(),
-	}
-}
-
-const istioMatch = `reporter="destination",destination_workload="${deployment}",destination_workload_namespace="${namespace}"`
-
-func signals() []v1alpha1.Signal {
-	return []v1alpha1.Signal{
-		{
-			Name: "error-rate", Required: ptr.To(true),
-			Ratio:       &v1alpha1.Ratio{Metric: "istio_requests_total", Match: istioMatch, Part: `response_code=~"5.."`},
-			Canary:      &v1alpha1.Cell{Above: "0.5%"},
-			Rollback:    &v1alpha1.Cell{Above: "5%", For: "5m"},
-			Consider:    &v1alpha1.Cell{Above: "1%", For: "10m"},
-			Investigate: &v1alpha1.Cell{Above: "0.1%"},
-		},
-		{
-			// Istio's histogram is in milliseconds, and so are its bounds.
-			Name:        "p99-latency",
-			Quantile:    &v1alpha1.Quantile{Metric: "istio_request_duration_milliseconds", Match: istioMatch, Q: "0.99"},
-			Canary:      &v1alpha1.Cell{Above: "120"},
-			Rollback:    &v1alpha1.Cell{Above: "1000", For: "5m"},
-			Consider:    &v1alpha1.Cell{Above: "200", For: "10m"},
-			Investigate: &v1alpha1.Cell{Above: "100"},
-		},
-		{
-			Name: "availability", Required: ptr.To(true), Kubernetes: v1alpha1.Available,
-			Rollback: &v1alpha1.Cell{Unavailable: true},
-		},
+		Istio:        Istio{Reporter: bySource},
 	}
 }
 
@@ -105,8 +79,12 @@ func InForce(spec v1alpha1.WatchPolicySpec, d Defaults) v1alpha1.WatchPolicySpec
 	default:
 		out.Notify = slices.Clone(d.Notifiers)
 	}
-	if len(out.Signals) == 0 {
+	switch {
+	case len(out.Signals) > 0:
+	case d.Signals != nil:
 		out.Signals = (&v1alpha1.WatchPolicySpec{Signals: d.Signals}).DeepCopy().Signals
+	default:
+		out.Signals = istioSignals(d.Istio.Reporter, out.Slots)
 	}
 	return out
 }

@@ -49,8 +49,9 @@ func Parse(p *v1alpha1.WatchPolicy, d Defaults) (*release.Plan, []error) {
 	if plan.HistoryLimit < 1 {
 		r.fail("spec.historyLimit", "%d keeps no release, and the last one is needed; write at least 1", plan.HistoryLimit)
 	}
+	r.reporter(d.Istio.Reporter)
 	r.matrix(plan, spec)
-	r.requests(plan, spec)
+	r.requests(plan, spec, d)
 	if len(r.errs) > 0 {
 		return nil, r.errs
 	}
@@ -76,6 +77,13 @@ func (r *reader) filled(path, s string) string {
 		r.fail(path, "is missing")
 	}
 	return s
+}
+
+// reporter reads whose word counts; it stands in the daemon's file alone.
+func (r *reader) reporter(s string) {
+	if s != bySource && s != byDestination && s != byWaypoint {
+		r.fail("spec.istio.reporter", "%q reports nothing; write %s, %s or %s", s, bySource, byDestination, byWaypoint)
+	}
 }
 
 var label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
@@ -259,8 +267,9 @@ func (r *reader) matrix(plan *release.Plan, spec v1alpha1.WatchPolicySpec) {
 	plan.Matrix = m
 }
 
-// requests finds the counter of requests: the policy's own, else the first ratio's.
-func (r *reader) requests(plan *release.Plan, spec v1alpha1.WatchPolicySpec) {
+// requests finds the counter of requests: the policy's own, else the first ratio's, else Istio's, if the fleet is
+// judged by that.
+func (r *reader) requests(plan *release.Plan, spec v1alpha1.WatchPolicySpec, d Defaults) {
 	if own := spec.Traffic.Requests; own != nil {
 		plan.Requests = &release.Question{
 			Signal: RequestsSignal, Kind: signal.Ratio,
@@ -274,6 +283,11 @@ func (r *reader) requests(plan *release.Plan, spec v1alpha1.WatchPolicySpec) {
 			plan.Requests = &release.Question{Signal: RequestsSignal, Kind: signal.Ratio, Metric: q.Metric, Match: q.Match}
 			return
 		}
+	}
+	if d.Signals == nil {
+		plan.Requests = &release.Question{Signal: RequestsSignal, Kind: signal.Ratio, Metric: istioRequests,
+			Match: string(istioMatch(d.Istio.Reporter, spec.Slots))}
+		return
 	}
 	if plan.Mode == release.Enforce {
 		r.errs = append(r.errs, Error{Reason: NoRequestsMetric, Path: "spec.traffic.requests",

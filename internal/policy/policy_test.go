@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -58,7 +59,7 @@ func parse(t *testing.T, spec string) *release.Plan {
 func number(n signal.Number) *signal.Number { return &n }
 
 func TestWhatIsLeftOutIsTheDaemons(t *testing.T) {
-	const match = `reporter="destination",destination_workload="${deployment}",destination_workload_namespace="${namespace}"`
+	const match = `reporter="source",destination_workload="${deployment}",destination_workload_namespace="${namespace}"`
 	want := &release.Plan{
 		Namespace: "production", Policy: "shop", Generation: 7, Mode: release.Observe, VirtualService: "shop",
 		Slots: []release.Slot{
@@ -72,13 +73,17 @@ func TestWhatIsLeftOutIsTheDaemons(t *testing.T) {
 			Bin: minute, UnavailableFor: 30 * second, Requests: "error-rate",
 			Rows: []judge.Row{
 				{Signal: "error-rate", Kind: signal.Ratio, Unit: "%", Required: true, Cells: cells(0.005, 0.05, 0.01, 0.001)},
-				{Signal: "p99-latency", Kind: signal.Quantile, Q: 0.99, Cells: cells(120, 1000, 200, 100)},
+				{Signal: "grpc-error-rate", Kind: signal.Ratio, Unit: "%", Required: true, Cells: cells(0.005, 0.05, 0.01, 0.001)},
+				{Signal: "p99-latency", Kind: signal.Quantile, Q: 0.99, Unit: "milliseconds", Cells: cells(250, 1000, 250, 100)},
+				{Signal: "throughput", Kind: signal.Rate, Unit: "/s"},
 				{Signal: "availability", Kind: signal.Kubernetes, Required: true, Cells: []judge.Cell{{Tier: judge.Rollback, Bound: judge.Bound{Unavailable: true}}}},
 			},
 		},
 		Questions: []release.Question{
-			{Signal: "error-rate", Kind: signal.Ratio, Metric: "istio_requests_total", Match: match, Part: `response_code=~"5.."`},
-			{Signal: "p99-latency", Kind: signal.Quantile, Metric: "istio_request_duration_milliseconds", Match: match, Q: 0.99, Over: []signal.Number{100, 120, 200, 1000}},
+			{Signal: "error-rate", Kind: signal.Ratio, Metric: "istio_requests_total", Match: match, Part: `response_code=~"0|5.."`},
+			{Signal: "grpc-error-rate", Kind: signal.Ratio, Metric: "istio_requests_total", Match: match, Part: `grpc_response_status=~"2|4|12|13|14|15"`},
+			{Signal: "p99-latency", Kind: signal.Quantile, Metric: "istio_request_duration_milliseconds", Match: match, Q: 0.99, Over: []signal.Number{100, 250, 1000}},
+			{Signal: "throughput", Kind: signal.Rate, Metric: "istio_requests_total", Match: match},
 			{Signal: "availability", Kind: signal.Kubernetes},
 		},
 		Prometheus: "main", Notify: []string{"oncall", "deployments"}, HistoryLimit: 50,
@@ -89,6 +94,64 @@ func TestWhatIsLeftOutIsTheDaemons(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, parse(t, service)); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+}
+
+// Whose word counts, and by what it tells the slots apart, is the fleet's to say and the policy's to show.
+func TestWhoReportsForIstio(t *testing.T) {
+	ownHosts := strings.NewReplacer("host: shop, subset: blue", "host: shop-blue", "host: shop, subset: green", "host: shop-green").Replace(service)
+	const byWorkload = `destination_workload="${deployment}",destination_workload_namespace="${namespace}"`
+	for _, c := range []struct{ reporter, spec, want string }{
+		{"source", ownHosts, `reporter="source",destination_service="${host}"`},
+		{"waypoint", ownHosts, `reporter="waypoint",destination_service="${host}"`},
+		{"destination", ownHosts, `reporter="destination",` + byWorkload},
+		{"source", service, `reporter="source",` + byWorkload},
+		{"source", strings.Replace(service, "host: shop, subset: green", "host: shop.production.svc.cluster.local, subset: green", 1), `reporter="source",` + byWorkload},
+	} {
+		d := defaults()
+		d.Istio.Reporter = c.reporter
+		plan, errs := policy.Parse(read(t, c.spec), d)
+		if len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		for _, q := range append(plan.Questions, *plan.Requests) {
+			if q.Kind != signal.Kubernetes && q.Match != c.want {
+				t.Errorf("%s, %s: %s, want %s", c.reporter, q.Signal, q.Match, c.want)
+			}
+		}
+	}
+	d := defaults()
+	d.Istio.Reporter = "client"
+	if _, errs := policy.Parse(read(t, service), d); len(errs) != 1 || errs[0].Error() != `spec.istio.reporter: "client" reports nothing; write source, destination or waypoint` {
+		t.Errorf("an unknown reporter: %v", errs)
+	}
+}
+
+// What counts requests is Istio's where neither the policy nor its first ratio says so. A fleet with signals of its
+// own may have none of that: then nothing would prove a rollback.
+func TestIstioCountsTheRequestsOfAPolicyWithoutARatio(t *testing.T) {
+	for mode, want := range map[string]string{"Observe": "", "Enforce": "spec.traffic.requests: nothing counts requests, so a rollback could not be proven; write metric and match, add a ratio signal, or set mode: Observe"} {
+		spec := service + "\n  mode: " + mode + "\n  signals: [{name: up, query: up}]"
+		requests := parse(t, spec).Requests
+		if requests == nil || requests.Metric != "istio_requests_total" || requests.Match != `reporter="source",destination_workload="${deployment}",destination_workload_namespace="${namespace}"` {
+			t.Errorf("%s: %+v, want Istio's", mode, requests)
+		}
+		d := defaults()
+		d.Signals = read(t, spec).Spec.Signals
+		plan, errs := policy.Parse(read(t, spec), d)
+		if got := fmt.Sprint(errors.Join(errs...)); want != "" && (got != want || policy.ReasonOf(errs[0]) != policy.NoRequestsMetric) || want == "" && (plan == nil || plan.Requests != nil) {
+			t.Errorf("%s, in a fleet of its own signals: %+v, %v, want %q", mode, plan, errs, want)
+		}
+	}
+}
+
+// The signals of the daemon's file take the place of Istio's.
+func TestTheFilesSignalsWin(t *testing.T) {
+	d := defaults()
+	d.Signals = read(t, latencies).Spec.Signals
+	plan, errs := policy.Parse(read(t, service), d)
+	if len(errs) > 0 || len(plan.Questions) != 4 || plan.Requests.Metric != "r_total" {
+		t.Errorf("%+v, %v", plan, errs)
 	}
 }
 
@@ -116,6 +179,7 @@ func TestWhatIsWrittenWins(t *testing.T) {
   signals:
   - {name: hits, ratio: {metric: c_total, part: 'hit="yes"'}, consider: {below: 70%}, required: false}
   - {name: slow, quantile: {metric: h, q: "0.5"}, unit: seconds, canary: {above: 120ms, for: 1s}, rollback: {above: 1m30s, for: 9s}}
+  - {name: slow-ms, quantile: {metric: h, q: "0.5"}, unit: milliseconds, canary: {above: 120ms, for: 1s}, rollback: {above: 1.1s, for: 9s}}
   - {name: queue, query: 'max(q{s="${slot}"})', investigate: {above: '1.5e3', for: 3m}}
   - {name: throughput, rate: {metric: c_total, match: 's="${slot}"'}, consider: {below: "0.5"}}
   - {name: up, kubernetes: Available}
@@ -143,6 +207,10 @@ func TestWhatIsWrittenWins(t *testing.T) {
 			{Tier: judge.Rollback, Bound: judge.Bound{Above: number(0.12)}, For: 6 * second, Canary: true},
 			{Tier: judge.Rollback, Bound: judge.Bound{Above: number(90)}, For: 9 * second},
 		}},
+		{Signal: "slow-ms", Kind: signal.Quantile, Q: 0.5, Unit: "milliseconds", Cells: []judge.Cell{
+			{Tier: judge.Rollback, Bound: judge.Bound{Above: number(120)}, For: 6 * second, Canary: true},
+			{Tier: judge.Rollback, Bound: judge.Bound{Above: number(1100)}, For: 9 * second},
+		}},
 		{Signal: "queue", Kind: signal.Query, Cells: []judge.Cell{{Tier: judge.Investigate, Bound: judge.Bound{Above: number(1500)}, For: 3 * minute}}},
 		{Signal: "throughput", Kind: signal.Rate, Unit: "/s", Cells: []judge.Cell{{Tier: judge.Consider, Bound: judge.Bound{Below: number(0.5)}, For: 6 * second}}},
 		{Signal: "up", Kind: signal.Kubernetes, Required: true},
@@ -151,7 +219,7 @@ func TestWhatIsWrittenWins(t *testing.T) {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
 	asks := plan.Asks("green", "v2")
-	if len(asks) != 4 || asks[2].PromQL != `max(q{s="green"})` || asks[3].Match != `s="green"` {
+	if len(asks) != 5 || asks[3].PromQL != `max(q{s="green"})` || asks[4].Match != `s="green"` {
 		t.Errorf("asks: %+v", asks)
 	}
 }
@@ -248,7 +316,7 @@ func TestRefuses(t *testing.T) {
 		"comma":               {one(`name: a, ratio: {metric: m, part: 'a="1" b="2"'}`), []string{`spec.signals[0].ratio.part: a comma is missing before "b=\"2\""`}},
 		"open quote":          {one(`name: a, ratio: {metric: m, part: 'a="1'}`), []string{`is no label matcher`}},
 		"pattern":             {one(`name: a, ratio: {metric: m, part: 'a=~"5("'}`), []string{`spec.signals[0].ratio.part: the pattern "5(" is no regular expression`}},
-		"placeholder":         {one(`name: a, ratio: {metric: m, part: 'a="${pod}"'}`), []string{"spec.signals[0].ratio.part: ${pod} is no placeholder; write ${slot}, ${namespace}, ${deployment} or ${version}"}},
+		"placeholder":         {one(`name: a, ratio: {metric: m, part: 'a="${pod}"'}`), []string{"spec.signals[0].ratio.part: ${pod} is no placeholder; write ${slot}, ${namespace}, ${deployment}, ${host} or ${version}"}},
 		"half a placeholder":  {one(`name: a, query: 'up{a="${slot"}'`), []string{"spec.signals[0].query: ${slot"}},
 		"open bracket":        {one(`name: a, query: 'max(up'`), []string{`spec.signals[0].query: a bracket '(' is not closed`}},
 		"wrong bracket":       {one(`name: a, query: 'max(up]'`), []string{`spec.signals[0].query: the bracket at "]" was not opened`}},
@@ -262,7 +330,8 @@ func TestRefuses(t *testing.T) {
 		"duration without seconds": {one("name: a, query: up, consider: {below: 5s}"), []string{`spec.signals[0].consider.below: "5s" is no number; the bound of a signal without a unit is written such as 100`}},
 		"too much of a number":     {one("name: a, query: up, consider: {below: 9" + strings.Repeat("0", 400) + "}"), []string{"is no number that can be held"}},
 		"unit for a ratio":         {one(ratio + ", unit: seconds"), []string{"spec.signals[0].unit: is for quantile and query; leave it out"}},
-		"unknown unit":             {one("name: a, query: up, unit: bytes"), []string{`spec.signals[0].unit: "bytes" is no unit; write seconds`}},
+		"unknown unit":             {one("name: a, query: up, unit: bytes"), []string{`spec.signals[0].unit: "bytes" is no unit; write seconds or milliseconds, or leave it out`}},
+		"number of milliseconds":   {one("name: a, query: up, unit: milliseconds, consider: {above: '5'}"), []string{`spec.signals[0].consider.above: "5" is no duration; a bound in milliseconds is written such as 200ms or 1.5s`}},
 		"no bound":                 {one(ratio + ", investigate: {for: 5m}"), []string{"spec.signals[0].investigate: needs exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true, reported: true or reachesLimitWithin"}},
 		"two bounds":               {one(ratio + ", investigate: {above: 1%, below: 2%}"), []string{"spec.signals[0].investigate: needs exactly one bound"}},
 		"unavailable ratio":        {one(ratio + ", rollback: {unavailable: true}"), []string{"spec.signals[0].rollback.unavailable: is for kubernetes: Available; write above or below"}},
@@ -271,7 +340,6 @@ func TestRefuses(t *testing.T) {
 		"for":                      {one(ratio + ", rollback: {above: 5%, for: often}"), []string{`spec.signals[0].rollback.for: "often" is no duration`}},
 		"for over many bins":       {one(ratio + ", rollback: {above: 5%, for: 3h}"), []string{"spec.signals[0].rollback.for: 3h is more than 119 bins of 1m; write at most 1h59m0s, or a greater schedule.bin"}},
 		"for just over many bins":  {one(ratio + ", rollback: {above: 5%, for: 2h1s}"), []string{"2h1s is more than 119 bins"}},
-		"nothing counts requests":  {one("name: a, query: up") + "\n  mode: Enforce", []string{"spec.traffic.requests: nothing counts requests, so a rollback could not be proven"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan, errs := policy.Parse(read(t, c.spec), defaults())
@@ -299,12 +367,6 @@ func TestAcceptsPromQLOfAllKinds(t *testing.T) {
 		if plan := parse(t, one(signal)); len(plan.Questions) != 1 {
 			t.Errorf("%s: %+v", signal, plan.Questions)
 		}
-	}
-}
-
-func TestObserveNeedsNoRequests(t *testing.T) {
-	if plan := parse(t, one("name: a, query: up")+"\n  mode: Observe"); plan.Requests != nil || plan.Matrix.Requests != "" {
-		t.Errorf("got %+v", plan)
 	}
 }
 
@@ -344,6 +406,7 @@ func TestDefaultsAreValid(t *testing.T) {
 	}
 	bad := defaults()
 	bad.Timing.Settle = "soon"
+	bad.Signals = read(t, latencies).Spec.Signals
 	bad.Signals[0].Rollback.Above = "5"
 	bad.Prometheus, bad.Notify = "mian", []string{"oncall", "nobody"}
 	if errs := bad.Validate(); len(errs) != 4 {
@@ -353,6 +416,7 @@ func TestDefaultsAreValid(t *testing.T) {
 
 func TestParseLeavesThePolicyAndTheDefaultsAlone(t *testing.T) {
 	p, d := read(t, service), defaults()
+	d.Signals = read(t, latencies).Spec.Signals
 	before := p.DeepCopy()
 	plan, _ := policy.Parse(p, d)
 	plan.Notify[0], plan.Schedule[0].Name = "x", "x"
@@ -360,7 +424,9 @@ func TestParseLeavesThePolicyAndTheDefaultsAlone(t *testing.T) {
 	if diff := cmp.Diff(before, p); diff != "" {
 		t.Errorf("the policy changed:\n%s", diff)
 	}
-	if diff := cmp.Diff(defaults(), d); diff != "" {
+	want := defaults()
+	want.Signals = read(t, latencies).Spec.Signals
+	if diff := cmp.Diff(want, d); diff != "" {
 		t.Errorf("the defaults changed:\n%s", diff)
 	}
 }

@@ -42,9 +42,9 @@ func (r *reader) expression(path string, e v1alpha1.Expression) string {
 func (r *reader) placeholders(path, text string) {
 	for _, p := range placeholder.FindAllString(text, -1) {
 		switch p {
-		case "${slot}", "${namespace}", "${deployment}", "${version}":
+		case "${slot}", "${namespace}", "${deployment}", "${host}", "${version}":
 		default:
-			r.fail(path, "%s is no placeholder; write ${slot}, ${namespace}, ${deployment} or ${version}", p)
+			r.fail(path, "%s is no placeholder; write ${slot}, ${namespace}, ${deployment}, ${host} or ${version}", p)
 		}
 	}
 }

@@ -22,7 +22,7 @@ const (
 	DeploymentMissing     Reason = "DeploymentMissing"     // the Deployment of a slot
 )
 
-// ConditionReady is the type of the one condition of a policy.
+// ConditionReady is the type of the condition that says whether a policy is watched.
 const ConditionReady = "Ready"
 
 // Error is one thing that keeps a policy from being ready.

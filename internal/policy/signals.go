@@ -180,6 +180,9 @@ func (r *reader) quantile(path string, in v1alpha1.Quantile) release.Question {
 	}
 }
 
+// units are those whose bounds are durations.
+var units = map[v1alpha1.Unit]time.Duration{v1alpha1.Seconds: time.Second, v1alpha1.Milliseconds: time.Millisecond}
+
 // unit gives the unit for people.
 func (r *reader) unit(path string, s v1alpha1.Signal) string {
 	switch {
@@ -189,8 +192,8 @@ func (r *reader) unit(path string, s v1alpha1.Signal) string {
 		return "/s"
 	case s.Unit == "":
 		return ""
-	case s.Unit != v1alpha1.Seconds:
-		r.fail(path+".unit", "%q is no unit; write %s, or leave it out for a bare number", s.Unit, v1alpha1.Seconds)
+	case units[s.Unit] == 0:
+		r.fail(path+".unit", "%q is no unit; write %s or %s, or leave it out for a bare number", s.Unit, v1alpha1.Seconds, v1alpha1.Milliseconds)
 	case s.Quantile == nil && s.Query == "":
 		r.fail(path+".unit", "is for quantile and query; leave it out")
 	}
@@ -296,12 +299,12 @@ func amount(row judge.Row, text string) (signal.Number, error) {
 			return 0, fmt.Errorf("%q is no percentage; write it from 0%% to 100%%, such as 5%%", text)
 		}
 		return float(strings.TrimSuffix(text, "%") + "e-2")
-	case row.Unit == string(v1alpha1.Seconds):
+	case units[v1alpha1.Unit(row.Unit)] > 0:
 		d, err := time.ParseDuration(text)
 		if err != nil || d < 0 {
-			return 0, fmt.Errorf("%q is no duration; a bound in seconds is written such as 200ms or 1.5s", text)
+			return 0, fmt.Errorf("%q is no duration; a bound in %s is written such as 200ms or 1.5s", text, row.Unit)
 		}
-		return signal.Number(d.Seconds()), nil
+		return signal.Number(float64(d) / float64(units[v1alpha1.Unit(row.Unit)])), nil
 	}
 	if !bare.MatchString(text) {
 		return 0, fmt.Errorf("%q is no number; the bound of a signal without a unit is written such as 100", text)

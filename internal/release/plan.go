@@ -62,7 +62,7 @@ type Limits struct {
 }
 
 // Question is a signal's question before the slot's name is filled in: its selectors may hold
-// ${slot}, ${namespace}, ${deployment} and ${version}.
+// ${slot}, ${namespace}, ${deployment}, ${host} and ${version}.
 type Question = signal.Ask
 
 // Plan is a policy, parsed: all that a release is watched by.
@@ -153,7 +153,7 @@ func OfSlot(q Question) bool {
 	case q.Kind == signal.Growth: // a forecast moves nothing, to whichever side
 		return false
 	}
-	for _, p := range [...]string{"${slot}", "${deployment}", "${version}"} {
+	for _, p := range [...]string{"${slot}", "${deployment}", "${host}", "${version}"} {
 		if strings.Contains(q.Match, p) {
 			return true
 		}
@@ -171,7 +171,22 @@ func (p *Plan) AskRequests(slot, version string) (signal.Ask, bool) {
 
 func (p *Plan) filler(slot, version string) *strings.Replacer {
 	s, _ := p.Slot(slot)
-	return strings.NewReplacer("${slot}", slot, "${namespace}", p.Namespace, "${deployment}", s.Deployment, "${version}", version)
+	return strings.NewReplacer("${slot}", slot, "${namespace}", p.Namespace, "${deployment}", s.Deployment,
+		"${host}", inFull(s.Host, p.Namespace), "${version}", version)
+}
+
+// inFull gives the name of a Service as Istio's metrics have it; other hosts are as they stand.
+func inFull(host, namespace string) string {
+	const domain = ".svc.cluster.local"
+	switch labels := strings.Split(host, "."); {
+	case len(labels) == 1:
+		return host + "." + namespace + domain
+	case len(labels) == 2:
+		return host + domain
+	case len(labels) == 3 && labels[2] == "svc":
+		return strings.TrimSuffix(host, ".svc") + domain
+	}
+	return host
 }
 
 func filled(q Question, fill *strings.Replacer) signal.Ask {

@@ -31,6 +31,7 @@ type Daemon struct {
 	trusted trusted
 	fleet   fleet
 	away    away
+	buckets buckets
 }
 
 // New makes a daemon.
@@ -47,6 +48,7 @@ func New(o Options) *Daemon {
 		trusted:  trusted{quiet: map[Key]bool{}},
 		fleet:    fleet{decided: map[string]signal.Instant{}},
 		away:     away{servers: map[string]*server{}},
+		buckets:  buckets{due: map[Key]nextLook{}},
 	}
 }
 

@@ -278,7 +278,9 @@ func (d *Daemon) before(ctx context.Context, m measurement) *signal.Number {
 	bin := m.plan.Matrix.Bin
 	end := m.record.State.FirstTraffic.Add(-bin)
 	r := d.Read(ctx, m.plan.Prometheus, []signal.Ask{ask}, Span{From: end.Add(-bin * beforeBins), To: end, Bin: bin})[0]
-	if r.Cause != signal.Known && r.Cause != signal.Empty {
+	switch r.Cause {
+	case signal.Known, signal.Empty, signal.Mismatch: // callers count nothing of a slot that they never called
+	default:
 		return nil
 	}
 	var sum, seconds signal.Number

@@ -32,7 +32,11 @@ func (d *Daemon) Sync(ctx context.Context, k Key) (signal.Instant, error) {
 }
 
 // looking is what one look has done so far.
-type looking struct{ wrote bool }
+type looking struct {
+	wrote bool
+	// world is what detect saw.
+	world release.World
+}
 
 func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, error) {
 	p, err := d.Policy(ctx, k)
@@ -50,7 +54,10 @@ func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, e
 		if records, err = d.detect(ctx, p, records, l); err != nil {
 			errs = append(errs, fmt.Errorf("detect releases of %s: %w", k, err))
 		}
-	case !p.Gone:
+	case p.Gone:
+		d.buckets.forget(k)
+	default:
+		d.buckets.forget(k)
 		if err := d.SaveLedger(ctx, p, p.Ledger, p.Problems); err != nil {
 			errs = append(errs, fmt.Errorf("say what is wrong with policy %s: %w", k, err))
 		}
@@ -69,6 +76,10 @@ func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, e
 		if !records[i].State.Active() {
 			d.book.forget(records[i].Name())
 		}
+	}
+	if p.Plan != nil && errors.Join(errs...) == nil {
+		at, err := d.lookAtBuckets(ctx, p, l.world)
+		wake, errs = earlier(wake, at), append(errs, err)
 	}
 	return wake, errors.Join(errs...)
 }
@@ -137,7 +148,7 @@ func (d *Daemon) detect(ctx context.Context, p Policy, records []Record, l *look
 		}
 		ledger, births = release.Detect(p.Ledger, opens(records), sight.World, now())
 	}
-	ledger.Routes = sight.Routes
+	ledger.Routes, l.world = sight.Routes, sight.World
 	for _, spec := range births {
 		spec.Policy = p.Key.Name
 		r, err := d.Create(ctx, Record{Namespace: p.Key.Namespace, Spec: spec})

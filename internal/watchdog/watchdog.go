@@ -114,6 +114,10 @@ type Edges struct {
 	// Read asks a Prometheus, in bins; Newest how fresh it is.
 	Read   func(ctx context.Context, prometheus string, asks []signal.Ask, s Span) []signal.Reading
 	Newest func(ctx context.Context, prometheus string, asks []signal.Ask, now signal.Instant) Freshness
+	// Buckets asks it where the buckets of histograms end; SaveBuckets writes into a policy's status which of
+	// its bounds they can show, if that differs.
+	Buckets     func(ctx context.Context, prometheus string, asks []signal.Ask, now signal.Instant) []signal.Buckets
+	SaveBuckets func(ctx context.Context, p Policy, seen []signal.Buckets) error
 	// Send delivers one message and gives what the sink wants remembered. How long to wait before
 	// another try, and whether to try at all, are the sink's to say.
 	Send func(ctx context.Context, m Message) (ref string, err error)

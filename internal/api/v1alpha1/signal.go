@@ -7,26 +7,31 @@ package v1alpha1
 type MetricName string
 
 // Selector is a list of PromQL label matchers without the braces. It may hold the placeholders
-// ${slot}, ${namespace}, ${deployment} and ${version}.
+// ${slot}, ${namespace}, ${deployment}, ${version}, and ${host}: the slot's destination as Istio's metrics have
+// it, such as shop-green.production.svc.cluster.local.
 //
 // +kubebuilder:validation:MaxLength=1024
-// +kubebuilder:validation:XValidation:rule=`!self.replace("${slot}", "").replace("${namespace}", "").replace("${deployment}", "").replace("${version}", "").contains("${")`,message="unknown placeholder; write ${slot}, ${namespace}, ${deployment} or ${version}"
+// +kubebuilder:validation:XValidation:rule=`!self.replace("${slot}", "").replace("${namespace}", "").replace("${deployment}", "").replace("${version}", "").replace("${host}", "").contains("${")`,message="unknown placeholder; write ${slot}, ${namespace}, ${deployment}, ${host} or ${version}"
 type Selector string
 
 // Expression is a PromQL expression. It may hold the same placeholders as a Selector.
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=4096
-// +kubebuilder:validation:XValidation:rule=`!self.replace("${slot}", "").replace("${namespace}", "").replace("${deployment}", "").replace("${version}", "").contains("${")`,message="unknown placeholder; write ${slot}, ${namespace}, ${deployment} or ${version}"
+// +kubebuilder:validation:XValidation:rule=`!self.replace("${slot}", "").replace("${namespace}", "").replace("${deployment}", "").replace("${version}", "").replace("${host}", "").contains("${")`,message="unknown placeholder; write ${slot}, ${namespace}, ${deployment}, ${host} or ${version}"
 type Expression string
 
 // Unit is what a signal's values are in.
 //
-// +kubebuilder:validation:Enum=seconds
+// +kubebuilder:validation:Enum=seconds;milliseconds
 type Unit string
 
-// Seconds is the only unit that is named: its bounds are durations.
-const Seconds Unit = "seconds"
+// The units that are named. The bounds of both are durations; which of them the metric is in is not in its
+// samples.
+const (
+	Seconds      Unit = "seconds"
+	Milliseconds Unit = "milliseconds" // such as Istio's
+)
 
 // Fact is something that Kubernetes says of a slot.
 //
@@ -48,8 +53,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.rate), has(self.query), has(self.kubernetes), has(self.alert), has(self.report), has(self.growth)].filter(k, k).size() <= 1",message="the signal has more than one kind; write one of ratio, quantile, rate, query, kubernetes, alert, report or growth, and a signal of its own for each other"
 // +kubebuilder:validation:XValidation:rule="!has(self.unit) || has(self.quantile) || has(self.query)",message="unit is for quantile and query; leave it out (a ratio's bounds are percentages, such as 5%)"
 // +kubebuilder:validation:XValidation:rule="!has(self.ratio) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')))",message="a ratio's bound is a percentage; write it from 0% to 100%, such as above: 5%"
-// +kubebuilder:validation:XValidation:rule="!(has(self.unit) && (has(self.quantile) || has(self.query))) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')))",message="a bound in seconds is a duration; write it with its unit, such as above: 200ms"
-// +kubebuilder:validation:XValidation:rule="has(self.unit) || !(has(self.quantile) || has(self.rate) || has(self.query)) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')))",message="the bound of a signal without a unit is a bare number; write it such as above: \"100\", or give the signal unit: seconds"
+// +kubebuilder:validation:XValidation:rule="!(has(self.unit) && (has(self.quantile) || has(self.query))) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')))",message="a bound in seconds or milliseconds is a duration; write it with its unit, such as above: 200ms"
+// +kubebuilder:validation:XValidation:rule="has(self.unit) || !(has(self.quantile) || has(self.rate) || has(self.query)) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')))",message="the bound of a signal without a unit is a bare number; write it such as above: \"100\", or give the signal unit: seconds or milliseconds"
 // +kubebuilder:validation:XValidation:rule="!has(self.kubernetes) || self.kubernetes != 'Available' || ((!has(self.canary) || !has(self.canary.above) || false) && (!has(self.canary) || !has(self.canary.below) || false) && (!has(self.rollback) || !has(self.rollback.above) || false) && (!has(self.rollback) || !has(self.rollback.below) || false) && (!has(self.consider) || !has(self.consider.above) || false) && (!has(self.consider) || !has(self.consider.below) || false) && (!has(self.investigate) || !has(self.investigate.above) || false) && (!has(self.investigate) || !has(self.investigate.below) || false))",message="Available has no value to compare; write unavailable: true instead of above or below"
 // +kubebuilder:validation:XValidation:rule="(has(self.kubernetes) && self.kubernetes == 'Available') || ((!has(self.canary) || !has(self.canary.unavailable) || !self.canary.unavailable) && (!has(self.rollback) || !has(self.rollback.unavailable) || !self.rollback.unavailable) && (!has(self.consider) || !has(self.consider.unavailable) || !self.consider.unavailable) && (!has(self.investigate) || !has(self.investigate.unavailable) || !self.investigate.unavailable))",message="unavailable is for kubernetes: Available; write above or below"
 // +kubebuilder:validation:XValidation:rule="!has(self.kubernetes) || self.kubernetes == 'Available' || ((!has(self.canary) || (has(self.canary.above) && self.canary.above.matches('^[0-9]{1,9}$') && !has(self.canary.__for__))) && (!has(self.rollback) || (has(self.rollback.above) && self.rollback.above.matches('^[0-9]{1,9}$') && !has(self.rollback.__for__))) && (!has(self.consider) || (has(self.consider.above) && self.consider.above.matches('^[0-9]{1,9}$') && !has(self.consider.__for__))) && (!has(self.investigate) || (has(self.investigate.above) && self.investigate.above.matches('^[0-9]{1,9}$') && !has(self.investigate.__for__))))",message="Restarts, OOMKills and CrashLoops are whole numbers; write above: \"0\" as the bound of their cells, without for"
@@ -69,8 +74,8 @@ type Signal struct {
 	// for a kubernetes signal, else false.
 	Required *bool `json:"required,omitempty"`
 
-	// Unit is for a quantile or a query: seconds makes its bounds durations. Without it they are
-	// bare numbers.
+	// Unit is what a quantile's or a query's values are in: seconds and milliseconds make its bounds
+	// durations. Without it they are bare numbers.
 	// +optional
 	Unit Unit `json:"unit,omitempty"`
 
@@ -164,7 +169,7 @@ type Alert struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	Name string `json:"name"`
-	// Match selects among its series. Without ${slot}, ${deployment} or ${version} in it the alert speaks of
+	// Match selects among its series. Without ${slot}, ${deployment}, ${host} or ${version} in it the alert speaks of
 	// the release, and says nothing of the side that the traffic would be moved to.
 	// +optional
 	Match Selector `json:"match,omitempty"`

@@ -125,7 +125,7 @@ type Traffic struct {
 	HTTPRoutes []string `json:"httpRoutes,omitempty"`
 
 	// Requests is the counter of a slot's requests, by which a rollback is proven and availability
-	// is judged. Default: the first ratio signal's.
+	// is judged. Default: the first ratio signal's, else Istio's.
 	Requests *Requests `json:"requests,omitempty"`
 }
 

@@ -74,7 +74,7 @@ func TestAPIServerRefuses(t *testing.T) {
 
 		"no traffic":           {edit{"virtualService: shop\n", "\n"}, []string{"spec.traffic.virtualService", "Required"}},
 		"metric with a filter": {edit{"requests: {metric: http_requests_total,", "requests: {metric: 'http_requests_total{a=\"b\"}',"}, []string{"spec.traffic.requests.metric", "write the bare name, and labels in match"}},
-		"unknown placeholder":  {edit{errorRate, strings.Replace(errorRate, "${slot}", "${pod}", 1)}, []string{"spec.signals[0].ratio.match", "unknown placeholder; write ${slot}, ${namespace}, ${deployment} or ${version}"}},
+		"unknown placeholder":  {edit{errorRate, strings.Replace(errorRate, "${slot}", "${pod}", 1)}, []string{"spec.signals[0].ratio.match", "unknown placeholder; write ${slot}, ${namespace}, ${deployment}, ${host} or ${version}"}},
 		"placeholder in part":  {edit{"5..", "${color}"}, []string{"spec.signals[0].ratio.part", "unknown placeholder"}},
 		"placeholder in query": {edit{queue, "query: 'up{a=\"${sloT}\"}'"}, []string{"spec.signals[2].query", "unknown placeholder"}},
 
@@ -102,7 +102,7 @@ func TestAPIServerRefuses(t *testing.T) {
 		"rate of nothing":          {edit{queue, "rate: {match: 'a=\"b\"'}"}, []string{"spec.signals[2].rate.metric", "Required"}},
 		"percentage for a query":   {edit{queue, queue + ", consider: {above: 5%}"}, []string{"spec.signals[2]", "bare number"}},
 		"unit for a ratio":         {edit{"required: true", "unit: seconds"}, []string{"spec.signals[0]", "unit is for quantile and query"}},
-		"unknown unit":             {edit{"unit: seconds", "unit: bytes"}, []string{"spec.signals[1].unit", `supported values: "seconds"`}},
+		"unknown unit":             {edit{"unit: seconds", "unit: bytes"}, []string{"spec.signals[1].unit", `supported values: "seconds", "milliseconds"`}},
 		"bound for kubernetes":     {edit{"{unavailable: true}", "{above: '1'}"}, []string{"spec.signals[3]", "write unavailable: true instead"}},
 		"unavailable for a ratio":  {edit{`{above: "0.1%"}`, "{unavailable: true}"}, []string{"spec.signals[0]", "unavailable is for kubernetes: Available"}},
 		"no bound":                 {edit{`{above: "0.1%"}`, "{for: 5m}"}, []string{"spec.signals[0].investigate", "exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true, reported: true or reachesLimitWithin"}},
@@ -171,8 +171,9 @@ func TestAPIServerAccepts(t *testing.T) {
 		"subsets of one host":       {"{host: shop-green}", "{host: shop, subset: green}", "{host: shop-blue}", "{host: shop, subset: blue}"},
 		"ratio of several counters": {errorRate, `ratio: {match: 'deployment="${slot}"', parts: [hits_total], wholes: [hits_total, misses_total]}`},
 		"subset beside none":        {"{host: shop-green}", "{host: shop-blue, subset: green}"},
-		"all placeholders":          {queue, `query: 'up{a="${slot}",b="${namespace}",c="${deployment}",d="${version}"}'`},
+		"all placeholders":          {queue, `query: 'up{a="${slot}",b="${namespace}",c="${deployment}",d="${version}",e="${host}"}'`},
 		"a dollar in a pattern":     {`5..`, `5..$`},
+		"milliseconds":              {"unit: seconds", "unit: milliseconds"},
 		"seconds for a query":       {queue, queue + ", unit: seconds, consider: {above: 1m30s}"},
 		"a rate":                    {queue, `rate: {metric: http_requests_total, match: 'deployment="${slot}"'}, consider: {below: '0.5'}`},
 		"an alert in all columns":   {queue, "alert: {name: A, match: 'slot=\"${slot}\"'}, required: true, canary: {firing: true}, rollback: {firing: true}, consider: {firing: true}, investigate: {firing: true}"},

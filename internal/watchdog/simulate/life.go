@@ -184,7 +184,7 @@ func (l *life) edges() watchdog.Edges {
 		Policy: l.policy, Fresh: l.fresh, Releases: l.releases, Active: l.active, Ledgers: l.ledgers, Observe: l.observe, Unready: l.unready,
 		Create: l.create, Save: l.save, SaveLedger: l.saveLedger, Prune: l.prune, Perform: l.perform,
 		Befallen: l.befallen,
-		Read:     l.read, Newest: l.newest, Send: l.send, Retry: retry, Say: l.say,
+		Read:     l.read, Newest: l.newest, Buckets: l.buckets, SaveBuckets: l.saveBuckets, Send: l.send, Retry: retry, Say: l.say,
 	}
 }
 
@@ -387,6 +387,27 @@ func (l *life) newest(ctx context.Context, name string, _ []signal.Ask, now sign
 		return watchdog.Freshness{Cause: signal.Timeout, Detail: err.Error()}
 	}
 	return out
+}
+
+func (l *life) buckets(ctx context.Context, name string, asks []signal.Ask, _ signal.Instant) []signal.Buckets {
+	l.w.hangs(ctx, name)
+	out, err := call(ctx, l, "Buckets", false, func(time.Time) ([]signal.Buckets, error) {
+		return l.w.asked(asks).buckets(l.w.proms[name], asks), nil
+	})
+	if err != nil {
+		out = make([]signal.Buckets, len(asks))
+		for i, a := range asks {
+			out[i] = signal.Buckets{Signal: a.Signal, Cause: signal.Timeout, Detail: err.Error()}
+		}
+	}
+	return out
+}
+
+func (l *life) saveBuckets(ctx context.Context, p watchdog.Policy, seen []signal.Buckets) error {
+	_, err := call(ctx, l, "SaveBuckets", true, func(now time.Time) (bool, error) {
+		return true, l.w.services[p.Key].saveBuckets(p, seen, now)
+	})
+	return err
 }
 
 func (l *life) send(ctx context.Context, m watchdog.Message) (string, error) {

@@ -31,6 +31,8 @@ type Service struct {
 	policy   history[policy]
 	releases map[string]*history[object]
 
+	histograms Buckets
+
 	// Rate is all requests per second, Probes what reaches each slot without any share.
 	Rate, Probes float64
 	// Warm is how long a pod takes to become ready.

@@ -1,0 +1,84 @@
+package measure
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// Buckets tells for each ask, of kind Quantile, where the buckets of its histogram end now. One ask's
+// trouble is not another's.
+func (c *Client) Buckets(ctx context.Context, asks []signal.Ask, now signal.Instant) []signal.Buckets {
+	seen := make([]signal.Buckets, len(asks))
+	var all sync.WaitGroup
+	for i, a := range asks {
+		all.Go(func() { seen[i] = c.buckets(ctx, a, now) })
+	}
+	all.Wait()
+	return seen
+}
+
+func (c *Client) buckets(ctx context.Context, a signal.Ask, now signal.Instant) signal.Buckets {
+	seen := signal.Buckets{Signal: a.Signal}
+	answer, err := c.instant(ctx, bucketsExpr(a), now.Time())
+	if err != nil {
+		seen.Cause, seen.Detail = explain(err)
+		return seen
+	}
+	vector, _ := answer.(model.Vector)
+	if len(vector) == 0 {
+		seen.Cause, seen.Detail = signal.Empty, "no series of "+a.Metric+" matches now"
+		return seen
+	}
+	for _, s := range vector {
+		end, err := strconv.ParseFloat(string(s.Metric[model.BucketLabel]), 64)
+		switch {
+		case s.Metric[tag] == colNative:
+			seen.Native = true
+		case err == nil && !math.IsInf(end, 1):
+			seen.Ends = append(seen.Ends, signal.Number(end))
+		}
+	}
+	slices.Sort(seen.Ends)
+	return seen
+}
+
+func bucketsExpr(a signal.Ask) string {
+	return query([]column{
+		{colBucket, "group by (" + model.BucketLabel + ") (" + selector(a.Metric+"_bucket", a.Match) + ")"},
+		{colNative, "group(histogram_count(" + selector(a.Metric, a.Match) + "))"},
+	})
+}
+
+// coarse names the bounds that no bucket ends at, with the nearest that the histogram can show.
+func coarse(bounds []signal.Number, ends []end) string {
+	at := make([]signal.Number, len(ends))
+	for i, e := range ends {
+		at[i] = signal.Number(e.at)
+	}
+	var missing []string
+	for _, bound := range bounds {
+		if below, above := signal.Around(at, bound); below != above {
+			missing = append(missing, fmt.Sprintf("no bucket ends at %s; the nearest %s", bound, nearest(below, above)))
+		}
+	}
+	return strings.Join(missing, "; ")
+}
+
+func nearest(below, above signal.Number) string {
+	switch {
+	case below.IsNaN():
+		return "is " + above.String()
+	case above.IsNaN() || math.IsInf(float64(above), 1):
+		return fmt.Sprintf("is %s, and nothing above it can be seen", below)
+	}
+	return fmt.Sprintf("are %s and %s", below, above)
+}
