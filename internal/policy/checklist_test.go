@@ -50,6 +50,8 @@ var beyond = map[place]judge.Cell{
 	// 7.5, Criteria for proceeding: Error rate < 0.5%, P99 latency < 120ms (allow 20% regression initially)
 	{"error-rate", judge.Consider, true}:  is(0.005, atLeast),
 	{"p99-latency", judge.Consider, true}: is(0.12, atLeast),
+	// 10.6, Verify all dependent services are healthy
+	{"health", judge.Consider, false}: is(0, atLeast),
 	// OOM kills ask at once.
 	{"oom-kills", judge.Consider, false}: is(0, 0),
 }

@@ -45,12 +45,12 @@ func (r *reader) signal(path string, s v1alpha1.Signal, terms signalTerms) (judg
 }
 
 // bounds gives the values at which a quantile's events are counted: a quantile is above a bound where
-// more events than its share are.
+// more events than its share are. Of a probe it gives what is too many for any of its cells.
 func bounds(row judge.Row) []signal.Number {
 	var all []signal.Number
 	for _, c := range row.Cells {
 		for _, b := range []*signal.Number{c.Bound.Above, c.Bound.Below} {
-			if row.Kind == signal.Quantile && b != nil {
+			if (row.Kind == signal.Quantile || row.Kind == signal.Probe) && b != nil {
 				all = append(all, *b)
 			}
 		}
@@ -106,9 +106,12 @@ func (r *reader) question(path string, s v1alpha1.Signal) release.Question {
 	if s.Report != "" {
 		kinds, q = append(kinds, "report"), release.Question{Kind: signal.Report, Of: r.name(path+".report", s.Report, "security")}
 	}
+	if s.Probe != nil {
+		kinds, q = append(kinds, "probe"), r.probe(path+".probe", *s.Probe)
+	}
 	switch len(kinds) {
 	case 0:
-		r.fail(path, "has no kind; write one of ratio, quantile, rate, query, kubernetes, alert or report")
+		r.fail(path, "has no kind; write one of ratio, quantile, rate, query, kubernetes, alert, report or probe")
 	case 1:
 		return q
 	default:
@@ -206,11 +209,13 @@ func (r *reader) cell(path string, row judge.Row, c column, bin signal.Duration)
 func (r *reader) bound(path string, row judge.Row, c v1alpha1.Cell) judge.Bound {
 	kubernetes := row.Kind == signal.Kubernetes
 	switch {
-	case number(c.Above != "", c.Below != "", c.FallsBelowBaselineBy != "", c.RisesAboveBaselineBy != "", c.Unavailable, c.Firing, c.Reported) != 1:
-		r.fail(path, "needs exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true or reported: true")
-	case row.Kind == signal.Pods && !c.Firing && !c.Reported:
+	case number(c.Above != "", c.Below != "", c.FallsBelowBaselineBy != "", c.RisesAboveBaselineBy != "", c.Unavailable, c.Firing, c.Reported, c.Failing) != 1:
+		r.fail(path, "needs exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true, reported: true or failing: true")
+	case row.Kind == signal.Probe && !c.Firing && !c.Reported:
+		return r.failing(path, row, c)
+	case row.Kind == signal.Pods && !c.Firing && !c.Reported && !c.Failing:
 		return r.counted(path, row, c)
-	case row.Kind == signal.Alert, row.Kind == signal.Report, c.Firing, c.Reported:
+	case row.Kind == signal.Alert, row.Kind == signal.Report, c.Firing, c.Reported, c.Failing:
 		return r.stated(path, row, c)
 	case kubernetes && !c.Unavailable:
 		r.fail(path, "%s has no value to compare; write unavailable: true", v1alpha1.Available)

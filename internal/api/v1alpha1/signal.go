@@ -44,8 +44,8 @@ const (
 // Signal is a named measurement of a slot, of exactly one kind, and its cells in the matrix. A
 // signal without cells is recorded only.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.rate), has(self.query), has(self.kubernetes), has(self.alert), has(self.report)].exists(k, k)",message="the signal has no kind; write one of ratio, quantile, rate, query, kubernetes, alert or report"
-// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.rate), has(self.query), has(self.kubernetes), has(self.alert), has(self.report)].filter(k, k).size() <= 1",message="the signal has more than one kind; write one of ratio, quantile, rate, query, kubernetes, alert or report, and a signal of its own for each other"
+// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.rate), has(self.query), has(self.kubernetes), has(self.alert), has(self.report), has(self.probe)].exists(k, k)",message="the signal has no kind; write one of ratio, quantile, rate, query, kubernetes, alert, report or probe"
+// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.rate), has(self.query), has(self.kubernetes), has(self.alert), has(self.report), has(self.probe)].filter(k, k).size() <= 1",message="the signal has more than one kind; write one of ratio, quantile, rate, query, kubernetes, alert, report or probe, and a signal of its own for each other"
 // +kubebuilder:validation:XValidation:rule="!has(self.unit) || has(self.quantile) || has(self.query)",message="unit is for quantile and query; leave it out (a ratio's bounds are percentages, such as 5%)"
 // +kubebuilder:validation:XValidation:rule="!has(self.ratio) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')))",message="a ratio's bound is a percentage; write it from 0% to 100%, such as above: 5%"
 // +kubebuilder:validation:XValidation:rule="!(has(self.unit) && (has(self.quantile) || has(self.query))) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')))",message="a bound in seconds is a duration; write it with its unit, such as above: 200ms"
@@ -57,6 +57,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.alert) || ((!has(self.canary) || !has(self.canary.firing)) && (!has(self.rollback) || !has(self.rollback.firing)) && (!has(self.consider) || !has(self.consider.firing)) && (!has(self.investigate) || !has(self.investigate.firing)))",message="firing is for an alert signal; write above or below, or alert: {name: ...}"
 // +kubebuilder:validation:XValidation:rule="!has(self.report) || ((!has(self.canary) || has(self.canary.reported)) && (!has(self.rollback) || has(self.rollback.reported)) && (!has(self.consider) || has(self.consider.reported)) && (!has(self.investigate) || has(self.investigate.reported)))",message="a report is there or is not; write reported: true as the bound of its cells"
 // +kubebuilder:validation:XValidation:rule="has(self.report) || ((!has(self.canary) || !has(self.canary.reported)) && (!has(self.rollback) || !has(self.rollback.reported)) && (!has(self.consider) || !has(self.consider.reported)) && (!has(self.investigate) || !has(self.investigate.reported)))",message="reported is for a report signal; write above or below, or report: security"
+// +kubebuilder:validation:XValidation:rule="!has(self.probe) || ((!has(self.canary) || has(self.canary.failing) || has(self.canary.above) && self.canary.above.matches('^[0-9]{1,9}$')) && (!has(self.rollback) || has(self.rollback.failing) || has(self.rollback.above) && self.rollback.above.matches('^[0-9]{1,9}$')) && (!has(self.consider) || has(self.consider.failing) || has(self.consider.above) && self.consider.above.matches('^[0-9]{1,9}$')) && (!has(self.investigate) || has(self.investigate.failing) || has(self.investigate.above) && self.investigate.above.matches('^[0-9]{1,9}$')))",message="a probe counts components that fail; write failing: true, or a whole number such as above: \"1\", as the bound of its cells"
+// +kubebuilder:validation:XValidation:rule="has(self.probe) || ((!has(self.canary) || !has(self.canary.failing)) && (!has(self.rollback) || !has(self.rollback.failing)) && (!has(self.consider) || !has(self.consider.failing)) && (!has(self.investigate) || !has(self.investigate.failing)))",message="failing is for a probe signal; write above or below, or probe: {url: ...}"
 type Signal struct {
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="not a signal's name; write lower-case letters, digits and dashes, such as error-rate"
@@ -91,6 +93,8 @@ type Signal struct {
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="not a kind of report; write lower-case letters, digits and dashes, such as security"
 	Report string `json:"report,omitempty"`
+	// Probe is what a health endpoint says of its components.
+	Probe *Probe `json:"probe,omitempty"`
 
 	// Canary is a consider cell that applies only while the traffic is split.
 	Canary *Cell `json:"canary,omitempty"`
@@ -164,9 +168,30 @@ type Alert struct {
 	Match Selector `json:"match,omitempty"`
 }
 
+// Probe is a health endpoint that greenwatch itself asks by GET, at least once a minute. It is to answer in JSON, such
+// as {"status": "healthy", "components": {"database": {"status": "up"}}}; up, ok, healthy and pass mean that all
+// is well. An answer other than 200, a redirect too, or one that can't be understood counts as one component
+// that fails. Where nothing answers it is unknown, since the fault may lie on the way.
+type Probe struct {
+	// URL may hold the placeholders of a Selector. It leads to a Service of the policy's own namespace, as
+	// NAME.${namespace}.svc, or to a host that the daemon's file names. With ${slot}, ${deployment} or ${version}
+	// in it stable is asked, too, before traffic is moved there by itself.
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^/?#@]+([/?][^#]*)?$')",message="not a URL that can be asked; write it such as http://shop-${slot}.${namespace}.svc:8080/health, without a user's name and without a fragment"
+	// +kubebuilder:validation:XValidation:rule=`!self.replace("${slot}", "").replace("${namespace}", "").replace("${deployment}", "").replace("${version}", "").contains("${")`,message="unknown placeholder; write ${slot}, ${namespace}, ${deployment} or ${version}"
+	URL string `json:"url"`
+	// Components are those that matter; empty: all that the answer names. One that it does not name fails.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	Components []string `json:"components,omitempty"`
+}
+
 // Cell is a bound and how long it must last.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.above), has(self.below), has(self.fallsBelowBaselineBy), has(self.risesAboveBaselineBy), has(self.unavailable) && self.unavailable, has(self.firing) && self.firing, has(self.reported) && self.reported].filter(b, b).size() == 1",message="a cell has exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true or reported: true"
+// +kubebuilder:validation:XValidation:rule="[has(self.above), has(self.below), has(self.fallsBelowBaselineBy), has(self.risesAboveBaselineBy), has(self.unavailable) && self.unavailable, has(self.firing) && self.firing, has(self.reported) && self.reported, has(self.failing) && self.failing].filter(b, b).size() == 1",message="a cell has exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true, reported: true or failing: true"
 // +kubebuilder:validation:XValidation:rule="!(has(self.unavailable) && self.unavailable && has(self.__for__))",message="for does not apply to unavailable; write timing.unavailableFor instead"
 // +kubebuilder:validation:XValidation:rule="!(has(self.firing) && has(self.__for__))",message="for does not apply to firing: an alert's rule has its own"
 // +kubebuilder:validation:XValidation:rule="!(has(self.reported) && has(self.__for__))",message="for does not apply to reported: one report is enough"
@@ -198,6 +223,9 @@ type Cell struct {
 	// Reported asks whether people report it.
 	// +optional
 	Reported bool `json:"reported,omitempty"`
+	// Failing asks whether any component of the probe fails; above is for more than so many.
+	// +optional
+	Failing bool `json:"failing,omitempty"`
 	// For is how long the bound must last: by default, and at least, three bins.
 	// +optional
 	For Duration `json:"for,omitempty"`
