@@ -285,7 +285,10 @@ func TestStableIsAskedUntilTheWeightsAreSet(t *testing.T) {
 				time.Sleep(70 * time.Second)
 				w.Fail("Perform."+string(release.SetShares), 1)
 				s.Serve("green-2", simulate.Bad)
-				w.Until(func() bool { _, state, _ := s.Release(1); return state.Ladder != nil && state.Ladder.Step == release.Shift })
+				w.Until(func() bool {
+					_, state, _ := s.Release(1)
+					return state.Ladder != nil && state.Ladder.Step == release.Shift
+				})
 				s.Ail(blue, failing, `database is "down"`)
 				time.Sleep(10 * time.Second)
 				w.Fail("Perform."+string(release.SetShares), 0)
