@@ -1,6 +1,8 @@
 package watchdog_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +10,7 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
+	"github.com/knowledgebeast/greenwatch/internal/watchdog"
 	"github.com/knowledgebeast/greenwatch/internal/watchdog/simulate"
 )
 
@@ -298,5 +301,87 @@ func TestStableIsAskedUntilTheWeightsAreSet(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// unheard is a Prometheus that knows nothing.
+func unheard() watchdog.Edges {
+	return watchdog.Edges{
+		Read: func(_ context.Context, _ string, asks []signal.Ask, _ watchdog.Span) []signal.Reading {
+			out := make([]signal.Reading, len(asks))
+			for i, a := range asks {
+				out[i] = signal.Reading{Signal: a.Signal, Cause: signal.Empty}
+			}
+			return out
+		},
+		Newest: func(context.Context, string, []signal.Ask, signal.Instant) watchdog.Freshness {
+			return watchdog.Freshness{Cause: signal.Empty}
+		},
+	}
+}
+
+func probeEvidence(v judge.Verdict) judge.Evidence {
+	for _, e := range v.Evidence {
+		if e.Signal == health.Signal {
+			return e
+		}
+	}
+	return judge.Evidence{}
+}
+
+// Somebody who looks once sees what fails, or that all is well, but not that it lasts.
+func TestOneLookSeesWhatAnEndpointSays(t *testing.T) {
+	const at = signal.Instant(1_700_000_000)
+	r := watchdog.Record{Namespace: "production", Spec: release.Spec{Candidate: release.Side{Slot: green}, Stable: release.Side{Slot: blue}}}
+	for name, c := range map[string]struct {
+		failing int
+		err     error
+		tier    judge.Tier
+		value   signal.Number
+		cause   signal.Cause
+		detail  string
+	}{
+		"well":      {0, nil, judge.Proceed, 0, signal.Known, ""},
+		"not well":  {1, nil, judge.Blind, 1, signal.Young, "disk is down"},
+		"no answer": {0, errors.New("refused"), judge.Blind, 0, signal.Unseen, "refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			edges := unheard()
+			edges.Probe = func(_ context.Context, namespace string, a signal.Ask) (int, string, error) {
+				if namespace != "production" || a.URL != "production/service-green/green" {
+					t.Errorf("asked %s for %s", a.URL, namespace)
+				}
+				return c.failing, c.detail, c.err
+			}
+			p := weekly(health, judge.Consider)
+			p.Namespace = "production"
+			e := probeEvidence(watchdog.JudgeOnce(t.Context(), edges, p, r, release.World{}, at))
+			if e.Tier != c.tier || e.Cause != c.cause || e.Detail != c.detail || c.err == nil && e.Value != c.value {
+				t.Errorf("got %+v", e)
+			}
+		})
+	}
+}
+
+// What an endpoint said in the past nobody knows.
+func TestThePastOfAnEndpointIsNotKnown(t *testing.T) {
+	const from = signal.Instant(1_700_000_000)
+	past := watchdog.Past{Plan: weekly(health, judge.Consider), From: from, Until: from.Add(3 * signal.Duration(time.Minute)),
+		Spec: release.Spec{Candidate: release.Side{Slot: green}, Stable: release.Side{Slot: blue}},
+		World: func(signal.Instant) release.World {
+			return release.World{Routes: []release.RouteView{{Key: "main", Shares: map[string]float64{green: 1}}}}
+		}}
+	looks := 0
+	_, err := watchdog.Replay(t.Context(), unheard(), past, func(_, _ release.State, o release.Observed) {
+		if o.Guard == nil || !o.GuardConsider {
+			return
+		}
+		looks++
+		if e := probeEvidence(*o.Guard); e.Cause != signal.Unseen || e.Tier != judge.Blind || !strings.Contains(e.Detail, "past") {
+			t.Errorf("got %+v", e)
+		}
+	})
+	if err != nil || looks == 0 {
+		t.Errorf("looked %d times, %v", looks, err)
 	}
 }

@@ -168,7 +168,8 @@ type Alert struct {
 	Match Selector `json:"match,omitempty"`
 }
 
-// Probe is a health endpoint that greenwatch itself asks by GET, at least once a minute. It is to answer in JSON, such
+// Probe is a health endpoint that greenwatch itself asks by GET: with each look at its rollback cell, and else with those
+// at consider cells, by default once a minute. It is to answer in JSON, such
 // as {"status": "healthy", "components": {"database": {"status": "up"}}}; up, ok, healthy and pass mean that all
 // is well. An answer other than 200, a redirect too, or one that can't be understood counts as one component
 // that fails. Where nothing answers it is unknown, since the fault may lie on the way.
