@@ -11,6 +11,7 @@ import (
 
 	"github.com/knowledgebeast/greenwatch/internal/config"
 	"github.com/knowledgebeast/greenwatch/internal/meter"
+	"github.com/knowledgebeast/greenwatch/internal/probe"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 	"github.com/knowledgebeast/greenwatch/internal/watchdog"
 )
@@ -56,6 +57,8 @@ func (f *file) follow(ctx context.Context) error {
 		f.log.Info("read the daemon's file again", zap.String("mode", string(c.Mode)), zap.String("before", string(old.Mode)))
 	})
 }
+
+func (f *file) probes() probe.Trust { return f.now().Probes }
 
 func (f *file) settings() watchdog.Settings {
 	c := f.now()

@@ -18,6 +18,7 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/measure"
 	"github.com/knowledgebeast/greenwatch/internal/policy"
+	"github.com/knowledgebeast/greenwatch/internal/probe"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/report"
 	"github.com/knowledgebeast/greenwatch/internal/rollout"
@@ -111,7 +112,8 @@ func check(ctx context.Context, o cli.CheckOptions) (judge.Verdict, *release.Pla
 	if err != nil {
 		return judge.Verdict{}, plan, err
 	}
-	v := watchdog.JudgeOnce(ctx, watchdog.Edges{Read: seen.read, Newest: seen.newest, Befallen: rollout.LiveBefallen(p.kube)}, plan, record, world, gwsignal.At(time.Now()))
+	v := watchdog.JudgeOnce(ctx, watchdog.Edges{Read: seen.read, Newest: seen.newest, Befallen: rollout.LiveBefallen(p.kube),
+		Probe: newProber(func() probe.Trust { return cfg.Probes })}, plan, record, world, gwsignal.At(time.Now()))
 	return v, plan, nil
 }
 

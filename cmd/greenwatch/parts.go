@@ -26,9 +26,11 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/notify"
 	"github.com/knowledgebeast/greenwatch/internal/notify/pagerduty"
 	"github.com/knowledgebeast/greenwatch/internal/notify/slack"
+	"github.com/knowledgebeast/greenwatch/internal/probe"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/report"
 	"github.com/knowledgebeast/greenwatch/internal/rollout"
+	gwsignal "github.com/knowledgebeast/greenwatch/internal/signal"
 	"github.com/knowledgebeast/greenwatch/internal/store"
 	"github.com/knowledgebeast/greenwatch/internal/watchdog"
 )
@@ -143,6 +145,17 @@ func newServers(all []config.Prometheus, m *meter.Meter) (servers, error) {
 		out.clients[p.Name] = c
 	}
 	return out, errors.Join(errs...)
+}
+
+// prober asks a health endpoint.
+type prober func(ctx context.Context, namespace string, a gwsignal.Ask) (failing int, text string, err error)
+
+// newProber makes one that asks whom the daemon's file allows at the moment.
+func newProber(trust func() probe.Trust) prober {
+	c := probe.New(trust)
+	return func(ctx context.Context, namespace string, a gwsignal.Ask) (int, string, error) {
+		return c.Failing(ctx, namespace, a.URL, a.Components)
+	}
 }
 
 // bearer adds the token in a file to each request; the file is read each time, since tokens rotate.

@@ -65,7 +65,7 @@ func runDaemon(ctx context.Context, o cli.RunOptions) error {
 		return cli.Mistaken(err)
 	}
 	newDog := func() *watchdog.Daemon {
-		return watchdog.New(watchdog.Options{Edges: edges(c, seen, sinks, speak), Settings: current.settings, Meter: meter, Log: log})
+		return watchdog.New(watchdog.Options{Edges: edges(c, seen, newProber(current.probes), sinks, speak), Settings: current.settings, Meter: meter, Log: log})
 	}
 	wake := func(k watchdog.Key) {
 		if d := dog.Load(); d != nil {
@@ -114,10 +114,10 @@ func runDaemon(ctx context.Context, o cli.RunOptions) error {
 }
 
 // edges are the daemon's ways to the world.
-func edges(c *cluster, s servers, to sinks, speak speaker) watchdog.Edges {
+func edges(c *cluster, s servers, ask prober, to sinks, speak speaker) watchdog.Edges {
 	return watchdog.Edges{
 		Policy: c.policy, Fresh: c.fresh, Releases: c.active, Active: c.all, Ledgers: c.ledgers,
-		Observe: c.observe, Unready: c.tick, Befallen: c.befallen,
+		Observe: c.observe, Unready: c.tick, Befallen: c.befallen, Probe: ask,
 		Create: c.create, Save: c.save, SaveLedger: c.saveLedger, Prune: c.prune,
 		Perform: c.perform,
 		Read:    s.read, Newest: s.newest, Buckets: s.buckets, SaveBuckets: c.saveBuckets,

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/knowledgebeast/greenwatch/internal/policy"
+	"github.com/knowledgebeast/greenwatch/internal/probe"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 )
 
@@ -33,6 +34,8 @@ type Config struct {
 	Notifiers      []Notifier     `json:"notifiers"`
 	Breaker        Breaker        `json:"breaker"`
 	Pages          Pages          `json:"pages"`
+	// Probes are whom policies may have asked by GET.
+	Probes probe.Trust `json:"probes"`
 	// BlindFor is how long a release is blind before a page says so.
 	BlindFor time.Duration `json:"blindFor"`
 	// Defaults are what policies leave out.
@@ -118,6 +121,7 @@ func Default() Config {
 		Kubernetes: Kubernetes{QPS: 50, Burst: 100},
 		Breaker:    Breaker{Rollbacks: 3, Within: 10 * time.Minute},
 		Pages:      Pages{ExpireAfter: 24 * time.Hour},
+		Probes:     probe.Default(),
 		BlindFor:   10 * time.Minute,
 		Defaults:   policy.Default(),
 	}
@@ -130,8 +134,9 @@ func Default() Config {
 
 func (p *Prometheus) setDefaults() { p.Timeout, p.Concurrency = 10*time.Second, 4 }
 
-// know tells the defaults which names there are.
+// know tells the defaults which names there are, and whom probes may ask.
 func (c *Config) know() {
+	c.Defaults.Probes = c.Probes
 	c.Defaults.Servers, c.Defaults.Notifiers = nil, nil
 	for _, p := range c.Prometheus {
 		c.Defaults.Servers = append(c.Defaults.Servers, p.Name)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/knowledgebeast/greenwatch/internal/policy"
+	"github.com/knowledgebeast/greenwatch/internal/probe"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 )
 
@@ -36,6 +37,7 @@ func (v *validator) config(c Config) {
 	v.atLeast("breaker.rollbacks", c.Breaker.Rollbacks, 1)
 	v.lasts("breaker.within", c.Breaker.Within, time.Second)
 	v.lasts("pages.expireAfter", c.Pages.ExpireAfter, time.Second)
+	v.probes(c.Probes)
 	v.lasts("blindFor", c.BlindFor, time.Second)
 	v.defaults(c.Defaults)
 }
@@ -153,6 +155,19 @@ func (v *validator) slack(path string, s Slack) {
 	}
 	if s.URL != "" {
 		v.url(path+".url", s.URL)
+	}
+}
+
+var hostName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
+
+func (v *validator) probes(t probe.Trust) {
+	if !hostName.MatchString(t.Domain) {
+		v.fail("probes.domain", "%q is no cluster's domain; write it such as cluster.local", t.Domain)
+	}
+	for i, h := range t.Hosts {
+		if !hostName.MatchString(h) && (net.ParseIP(h) == nil || h != strings.ToLower(h)) {
+			v.fail(fmt.Sprintf("probes.hosts[%d]", i), "%q is no host; write its name or address alone, in lower case, without scheme and port", h)
+		}
 	}
 }
 

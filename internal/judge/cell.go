@@ -11,7 +11,7 @@ func answer(m Matrix, row Row, c Cell, r signal.Reading, in Input) (Finding, []s
 	if c.Bound.Unavailable {
 		return unavailable(m, c, r, in)
 	}
-	if row.Kind.Fact() {
+	if row.Kind.Fact() && row.Kind != signal.Probe {
 		return fact(c, r, in)
 	}
 	if c.Bound.Above == nil && c.Bound.Below == nil {

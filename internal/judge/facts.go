@@ -66,6 +66,8 @@ func factText(k signal.Kind) string {
 		return "firing"
 	case signal.Report:
 		return "reported"
+	case signal.Probe:
+		return "failing"
 	}
 	return ""
 }
@@ -78,7 +80,7 @@ func factAmount(k signal.Kind, n signal.Number) string {
 		return "not climbing"
 	case k == signal.Growth:
 		return "full in " + spell(n)
-	case text == "":
+	case text == "" || k == signal.Probe:
 		return fmt.Sprintf("%.4g", float64(n))
 	case n <= 0:
 		return "not " + text
@@ -86,6 +88,19 @@ func factAmount(k signal.Kind, n signal.Number) string {
 		return text
 	}
 	return fmt.Sprintf("%s %.0f times", text, float64(n))
+}
+
+// probeSentence says how many components fail, for how long, and which.
+func probeSentence(m Matrix, row Row, e Evidence, worst Finding) string {
+	s := fmt.Sprintf("%s: %s failing", row.Signal, row.Amount(e.Value))
+	if text := row.Text(worst.Cell.Bound); text != factText(row.Kind) {
+		s += ", " + text
+	}
+	s += " " + howLong(m, worst)
+	if e.Detail != "" {
+		s += ": " + e.Detail
+	}
+	return s
 }
 
 // factSentence says what is so, and that it has been since before the release, where it has.

@@ -104,11 +104,75 @@ func TestFactsInWords(t *testing.T) {
 	for kind, want := range map[signal.Kind][]string{
 		signal.Alert:  {"firing", "not firing", "firing", "firing 3 times", "unknown"},
 		signal.Report: {"reported", "not reported", "reported", "reported 3 times", "unknown"},
+		signal.Probe:  {"failing", "0", "1", "3", "unknown"},
 	} {
 		row := judge.Row{Kind: kind}
 		got := []string{row.Text(above(0)), row.Amount(0), row.Amount(1), row.Amount(3), row.Amount(nan)}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", kind, diff)
 		}
+	}
+}
+
+// says makes bins of a probe, one per letter: how many components fail, ! for no answer, ? for no look.
+func says(letters string) []signal.Bin {
+	bins := make([]signal.Bin, 0, len(letters))
+	for i, c := range letters {
+		b := signal.Bin{End: at.Add(-minute * signal.Duration(len(letters)-1-i))}
+		switch c {
+		case '!':
+			b.Cause = signal.Unseen
+		case '?':
+			b.Cause = signal.Gap
+		default:
+			b.Value = signal.Number(c - '0')
+		}
+		bins = append(bins, b)
+	}
+	return bins
+}
+
+// What fails must have failed for as long as its bound lasts; no answer is neither good nor bad.
+func TestProbesMustFailForLong(t *testing.T) {
+	any := []judge.Cell{{Tier: judge.Consider, Bound: above(0), For: 3 * minute}}
+	for name, c := range map[string]struct {
+		cells    []judge.Cell
+		bins     string
+		whole    bool
+		required bool
+		want     judge.Tier
+		reason   string
+	}{
+		"long enough":                     {cells: any, bins: "001111", want: judge.Consider, reason: `health: 1 failing for 3m: disk is "down"`},
+		"however many fail":               {cells: any, bins: "2131", want: judge.Consider, reason: "health: 1 failing for 3m"},
+		"not long enough":                 {cells: any, bins: "000111", want: judge.Proceed},
+		"well in between":                 {cells: any, bins: "1101", want: judge.Proceed},
+		"well again":                      {cells: any, bins: "11110", want: judge.Proceed},
+		"just seen":                       {cells: any, bins: "111", required: true, want: judge.Blind, reason: `health is unknown: Young (disk is "down")`},
+		"one look without an answer":      {cells: any, bins: "11!1", want: judge.Consider, reason: "health: 1 failing for 3m"},
+		"no answer now":                   {cells: any, bins: "1111!", want: judge.Proceed},
+		"no answer now, where it must be": {cells: any, bins: "1111!", required: true, want: judge.Blind, reason: "health is unknown: Unseen"},
+		"no answer is not well":           {cells: any, bins: "!!!!", required: true, want: judge.Blind, reason: "health is unknown: Unseen"},
+		"no look is not well":             {cells: any, bins: "????1", required: true, want: judge.Blind, reason: "health is unknown: Gap"},
+		"well is known at once":           {cells: any, bins: "0", required: true, want: judge.Proceed},
+		"one of two may fail":             {cells: []judge.Cell{{Tier: judge.Rollback, Bound: above(1)}}, bins: "1111", want: judge.Proceed},
+		"two may not":                     {cells: []judge.Cell{{Tier: judge.Rollback, Bound: above(1)}}, bins: "2222", want: judge.Rollback, reason: `health: 2 failing, above 1 for 3m: disk is "down"`},
+		"a check sees what was":           {cells: any, bins: "111100", whole: true, want: judge.Consider, reason: "health: 1 failing for 3m"},
+		"a guard does not":                {cells: any, bins: "111100", want: judge.Proceed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := matrix(judge.Row{Signal: "health", Kind: signal.Probe, Required: c.required, Cells: c.cells})
+			in := judge.Input{At: at, Readings: []signal.Reading{{Signal: "health", Detail: `disk is "down"`, Bins: says(c.bins)}}}
+			if c.whole {
+				in.Stretch, in.Since = judge.Whole, at.Add(-minute*10)
+			}
+			v := judge.Judge(m, in)
+			if v.Tier != c.want || !strings.Contains(v.Reason, c.reason) || (v.Reason == "") != (c.want == judge.Proceed) {
+				t.Errorf("got %s: %s; want %s: %s", v.Tier, v.Reason, c.want, c.reason)
+			}
+			if again := judge.Again(v); again.Tier != v.Tier || again.Signal != v.Signal || again.Reason != v.Reason {
+				t.Errorf("judged again it is %s: %s", again.Tier, again.Reason)
+			}
+		})
 	}
 }

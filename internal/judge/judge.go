@@ -245,6 +245,8 @@ func sentence(m Matrix, row Row, e Evidence) string {
 		return ""
 	case worst.Cell.Bound.Unavailable:
 		return unavailableSentence(m, e)
+	case row.Kind == signal.Probe:
+		return clip(probeSentence(m, row, e, worst))
 	case row.Kind.Fact():
 		return clip(factSentence(row, e, worst))
 	}

@@ -52,6 +52,8 @@ var beyond = map[place]judge.Cell{
 	{"p99-latency", judge.Consider, true}: is(0.12, atLeast),
 	// 10.1: Memory leaks (gradual memory increase)
 	{"memory", judge.Consider, false}: {Bound: judge.Bound{Below: number(168 * 3600)}},
+	// 10.6, Verify all dependent services are healthy
+	{"health", judge.Consider, false}: is(0, atLeast),
 	// OOM kills ask at once.
 	{"oom-kills", judge.Consider, false}: is(0, 0),
 }

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
+	"github.com/knowledgebeast/greenwatch/internal/probe"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 )
 
@@ -31,6 +33,8 @@ type Defaults struct {
 	// Servers and Notifiers are the names that the daemon's file knows.
 	Servers   []string `json:"-"`
 	Notifiers []string `json:"-"`
+	// Probes says whom probes may ask.
+	Probes probe.Trust `json:"-"`
 }
 
 // Default gives the numbers of the deployment checklist: its decision matrix, its schedule, and its
@@ -56,6 +60,7 @@ func Default() Defaults {
 		},
 		HistoryLimit: 50,
 		Istio:        Istio{Reporter: bySource},
+		Probes:       probe.Default(),
 	}
 }
 
@@ -127,7 +132,7 @@ func rollbackInForce(b, d v1alpha1.Rollback) v1alpha1.Rollback {
 
 // Validate gives all that is wrong with the defaults themselves, with paths as of a policy.
 func (d Defaults) Validate() []error {
-	p := &v1alpha1.WatchPolicy{Spec: v1alpha1.WatchPolicySpec{
+	p := &v1alpha1.WatchPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "any"}, Spec: v1alpha1.WatchPolicySpec{
 		Traffic: v1alpha1.Traffic{VirtualService: "any"},
 		Slots: []v1alpha1.Slot{
 			{Name: "blue", Deployment: "blue", Destination: v1alpha1.Destination{Host: "blue"}},

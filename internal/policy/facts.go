@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
@@ -22,6 +24,49 @@ func (r *reader) kubernetes(path string, fact v1alpha1.Fact) release.Question {
 	}
 	r.fail(path, "%q is nothing that Kubernetes is asked; write one of Available, Restarts, OOMKills or CrashLoops", fact)
 	return release.Question{}
+}
+
+// mostProbes is how many endpoints one look asks.
+const mostProbes = 4
+
+// probe reads what is asked of a health endpoint. It is asked of both slots.
+func (r *reader) probe(path string, in v1alpha1.Probe) release.Question {
+	if r.probes++; r.probes > mostProbes {
+		r.fail(path, "is one probe too many; write at most %d, each for several components", mostProbes)
+	}
+	before := len(r.errs)
+	if r.placeholders(path+".url", in.URL); len(r.errs) == before {
+		r.trusted(path+".url", in.URL)
+	}
+	if slices.Contains(in.Components, "") {
+		r.fail(path+".components", "holds an empty name; leave it out")
+	}
+	return release.Question{Kind: signal.Probe, URL: in.URL, Components: slices.Clone(in.Components)}
+}
+
+// trusted sees to it that a URL leads to where a policy may have asked. What ${version} stands for is not
+// known yet: whoever asks sees to it again.
+func (r *reader) trusted(path, url string) {
+	for _, s := range r.plan.Slots {
+		fill := strings.NewReplacer("${slot}", s.Name, "${namespace}", r.plan.Namespace, "${deployment}", s.Deployment, "${version}", "v1")
+		if err := r.trust.Check(fill.Replace(url), r.plan.Namespace); err != nil {
+			r.fail(path, "%v", err)
+			return
+		}
+	}
+}
+
+// failing reads the bound of a probe.
+func (r *reader) failing(path string, row judge.Row, c v1alpha1.Cell) judge.Bound {
+	switch {
+	case c.Failing:
+		nothing := signal.Number(0)
+		return judge.Bound{Above: &nothing}
+	case c.Above == "":
+		r.fail(path, "a probe counts components that fail; write failing: true, or above for more than so many, such as above: 1")
+		return judge.Bound{}
+	}
+	return r.counted(path, row, c)
 }
 
 // counted reads the bound of what is a number of something.
@@ -46,6 +91,8 @@ func (r *reader) stated(path string, row judge.Row, c v1alpha1.Cell) judge.Bound
 		r.fail(path+".firing", "is for an alert signal; write another bound, or alert: {name: ...}")
 	case row.Kind == signal.Report && !c.Reported:
 		r.fail(path, "a report is there or is not; write reported: true")
+	case c.Failing:
+		r.fail(path+".failing", "is for a probe signal; write another bound, or probe: {url: ...}")
 	case row.Kind != signal.Report && c.Reported:
 		r.fail(path+".reported", "is for a report signal; write another bound, or report: security")
 	}

@@ -58,6 +58,58 @@ func TestFactsAreRead(t *testing.T) {
 	}
 }
 
+// probed is a signal that a policy may have.
+const probed = "name: a, probe: {url: 'http://shop.${namespace}.svc/health'}"
+
+func TestProbesAreRead(t *testing.T) {
+	d := defaults()
+	d.Probes.Hosts = []string{"api.example.com"}
+	plan, errs := policy.Parse(read(t, service+`
+  signals:
+  - {name: health, probe: {url: 'http://shop-${slot}.${namespace}.svc:8080/health?v=${version}', components: [disk, database]}, consider: {failing: true, for: 5m}, rollback: {above: "2"}}
+  - {name: front, probe: {url: 'https://api.example.com/health'}}
+`), d)
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	wantRows := []judge.Row{
+		{Signal: "health", Kind: signal.Probe, Cells: []judge.Cell{
+			{Tier: judge.Rollback, Bound: judge.Bound{Above: number(2)}, For: 3 * minute},
+			{Tier: judge.Consider, Bound: judge.Bound{Above: number(0)}, For: 5 * minute}}},
+		{Signal: "front", Kind: signal.Probe},
+	}
+	if diff := cmp.Diff(wantRows, plan.Matrix.Rows); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	wantAsks := []signal.Ask{
+		{Signal: "health", Kind: signal.Probe, URL: "http://shop-green.production.svc:8080/health?v=v2", Components: []string{"disk", "database"}, Over: []signal.Number{0, 2}},
+		{Signal: "front", Kind: signal.Probe, URL: "https://api.example.com/health"},
+	}
+	if diff := cmp.Diff(wantAsks, plan.AsksOf(signal.Probe, "green", "v2")); diff != "" {
+		t.Errorf("asks (-want +got):\n%s", diff)
+	}
+	if asks := plan.Asks("green", "v2"); len(asks) > 0 {
+		t.Errorf("Prometheus is asked, too: %+v", asks)
+	}
+	if !release.OfSlot(plan.Questions[0]) || release.OfSlot(plan.Questions[1]) {
+		t.Error("want the first probe alone to tell the slots apart")
+	}
+}
+
+// One look at a release asks only so many endpoints.
+func TestThereAreOnlySoManyProbes(t *testing.T) {
+	for n, want := range map[int]string{4: "", 5: "spec.signals[4].probe: is one probe too many; write at most 4, each for several components"} {
+		text := service + "  signals:"
+		for i := range n {
+			text += fmt.Sprintf("\n  - {%s}", strings.Replace(probed, "name: a", fmt.Sprint("name: p", i), 1))
+		}
+		_, errs := policy.Parse(read(t, text), defaults())
+		if len(errs) > 1 || (len(errs) == 0) != (want == "") || len(errs) == 1 && errs[0].Error() != want {
+			t.Errorf("%d probes: %v, want %q", n, errs, want)
+		}
+	}
+}
+
 func TestRefusesFacts(t *testing.T) {
 	for name, c := range map[string]struct{ signal, want string }{
 		"an alert without a name":  {"name: a, alert: {name: ''}", "spec.signals[0].alert.name: is missing"},
@@ -93,6 +145,27 @@ func TestRefusesFacts(t *testing.T) {
 		"a limit that is no query": {"name: a, growth: {metric: m, limit: 'x{a=\"${pod}\"}'}", "spec.signals[0].growth.limit"},
 		"unit for an alert":        {"name: a, alert: {name: A}, unit: seconds", "spec.signals[0].unit: is for quantile and query"},
 		"an alert and a query":     {"name: a, alert: {name: A}, query: up", "spec.signals[0]: has more than one kind (query, alert)"},
+		"two bounds for a probe":   {probed + ", consider: {failing: true, above: '1'}", "spec.signals[0].consider: needs exactly one bound"},
+		"no bound for a probe":     {probed + ", consider: {below: '1'}", "spec.signals[0].consider: a probe counts components that fail; write failing: true, or above for more than so many, such as above: 1"},
+		"a probe in percent":       {probed + ", consider: {above: 5%}", `spec.signals[0].consider.above: "5%" is no number`},
+		"half a component":         {probed + ", consider: {above: '0.5'}", `spec.signals[0].consider.above: "0.5" is no whole number`},
+		"firing for a probe":       {probed + ", consider: {firing: true}", "spec.signals[0].consider.firing: is for an alert signal"},
+		"unavailable for a probe":  {probed + ", consider: {unavailable: true}", "spec.signals[0].consider: a probe counts components"},
+		"failing for a ratio":      {ratio + ", consider: {failing: true}", "spec.signals[0].consider.failing: is for a probe signal; write another bound, or probe: {url: ...}"},
+		"failing for an alert":     {"name: a, alert: {name: A}, consider: {failing: true}", "spec.signals[0].consider: an alert fires or does not; write firing: true"},
+		"failing for a number":     {"name: a, kubernetes: OOMKills, consider: {failing: true}", "spec.signals[0].consider.failing: is for a probe signal"},
+		"failing for too long":     {probed + ", consider: {failing: true, for: 3h}", "spec.signals[0].consider.for: 3h is more than 119 bins of 1m"},
+		"unit for a probe":         {probed + ", unit: seconds", "spec.signals[0].unit: is for quantile and query"},
+		"a probe and a query":      {probed + ", query: up", "spec.signals[0]: has more than one kind (query, probe)"},
+		"a probe's placeholder":    {"name: a, probe: {url: 'http://${pod}.production.svc/health'}", "spec.signals[0].probe.url: ${pod} is no placeholder; write ${slot}"},
+		"a probe of no URL":        {"name: a, probe: {url: 'shop:8080/health'}", "spec.signals[0].probe.url: is no URL that can be asked; write it such as http://shop-${slot}.${namespace}.svc:8080/health"},
+		"a probe with a password":  {"name: a, probe: {url: 'http://eve:hush@shop.production.svc/health'}", "spec.signals[0].probe.url: holds a user's name or password"},
+		"a probe's fragment":       {"name: a, probe: {url: 'http://shop.production.svc/health#a'}", "spec.signals[0].probe.url: ends in a fragment"},
+		"a probe of all the net":   {"name: a, probe: {url: 'http://shop.example.com/health'}", "spec.signals[0].probe.url: leads to shop.example.com, which may not be asked; write a Service of the policy's own namespace, NAME.production.svc or NAME.production.svc.cluster.local, or have the host named in probes.hosts of the daemon's file"},
+		"a probe of another's":     {"name: a, probe: {url: 'http://shop.staging.svc/health'}", "spec.signals[0].probe.url: leads to shop.staging.svc, which"},
+		"a probe of one's shorts":  {"name: a, probe: {url: 'http://${deployment}/health'}", "spec.signals[0].probe.url: leads to shop-blue, which"},
+		"a probe of one slot's":    {"name: a, probe: {url: 'http://${slot}.${namespace}.svc.${slot}/health'}", "spec.signals[0].probe.url: leads to blue.production.svc.blue, which"},
+		"a nameless component":     {"name: a, probe: {url: 'http://shop.production.svc', components: ['']}", "spec.signals[0].probe.components: holds an empty name; leave it out"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan, errs := policy.Parse(read(t, one(c.signal)), defaults())

@@ -17,6 +17,7 @@ import (
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
 	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/probe"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/schedule"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
@@ -29,7 +30,7 @@ const RequestsSignal = "traffic.requests"
 // Parse gives the plan that a policy asks for, or all that is wrong with it, each an Error.
 func Parse(p *v1alpha1.WatchPolicy, d Defaults) (*release.Plan, []error) {
 	spec := InForce(p.Spec, d)
-	r := &reader{}
+	r := &reader{trust: d.Probes}
 	plan := &release.Plan{
 		Namespace:      p.Namespace,
 		Policy:         p.Name,
@@ -50,6 +51,7 @@ func Parse(p *v1alpha1.WatchPolicy, d Defaults) (*release.Plan, []error) {
 		r.fail("spec.historyLimit", "%d keeps no release, and the last one is needed; write at least 1", plan.HistoryLimit)
 	}
 	r.reporter(d.Istio.Reporter)
+	r.plan = plan
 	r.matrix(plan, spec)
 	r.requests(plan, spec, d)
 	if len(r.errs) > 0 {
@@ -59,7 +61,13 @@ func Parse(p *v1alpha1.WatchPolicy, d Defaults) (*release.Plan, []error) {
 }
 
 // reader reads a spec and gathers what is wrong with it.
-type reader struct{ errs []error }
+type reader struct {
+	errs []error
+	// trust, plan and probes are for probes: whom they may ask, what their URLs are filled from, how many there are.
+	trust  probe.Trust
+	plan   *release.Plan
+	probes int
+}
 
 func (r *reader) fail(path, format string, args ...any) {
 	r.errs = append(r.errs, Error{Reason: Invalid, Path: path, Text: fmt.Sprintf(format, args...)})

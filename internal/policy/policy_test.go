@@ -283,7 +283,7 @@ func TestRefuses(t *testing.T) {
 
 		"signals of one name": {service + "  signals: [{" + ratio + "}, {" + ratio + "}]", []string{`spec.signals[1].name: "a" is another signal's name, too`}},
 		"signal's name":       {one(strings.Replace(ratio, "name: a", "name: A b", 1)), []string{`spec.signals[0].name: "A b" is no name; write lower-case letters, digits and dashes, such as error-rate`}},
-		"no kind":             {one("name: a"), []string{"spec.signals[0]: has no kind; write one of ratio, quantile, rate, query, kubernetes, alert, report or growth"}},
+		"no kind":             {one("name: a"), []string{"spec.signals[0]: has no kind; write one of ratio, quantile, rate, query, kubernetes, alert, report, growth or probe"}},
 		"three kinds":         {one(ratio + ", query: up, kubernetes: Available"), []string{"spec.signals[0]: has more than one kind (ratio, query, kubernetes)"}},
 		"unknown fact":        {one("name: a, kubernetes: Progressing"), []string{`spec.signals[0].kubernetes: "Progressing" is nothing that Kubernetes is asked; write one of Available, Restarts, OOMKills or CrashLoops`}},
 		"ratio's parts": {one("name: a, ratio: {metric: 'm{}', match: 'a=1', part: ''}"), []string{
@@ -332,7 +332,7 @@ func TestRefuses(t *testing.T) {
 		"unit for a ratio":         {one(ratio + ", unit: seconds"), []string{"spec.signals[0].unit: is for quantile and query; leave it out"}},
 		"unknown unit":             {one("name: a, query: up, unit: bytes"), []string{`spec.signals[0].unit: "bytes" is no unit; write seconds or milliseconds, or leave it out`}},
 		"number of milliseconds":   {one("name: a, query: up, unit: milliseconds, consider: {above: '5'}"), []string{`spec.signals[0].consider.above: "5" is no duration; a bound in milliseconds is written such as 200ms or 1.5s`}},
-		"no bound":                 {one(ratio + ", investigate: {for: 5m}"), []string{"spec.signals[0].investigate: needs exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true, reported: true or reachesLimitWithin"}},
+		"no bound":                 {one(ratio + ", investigate: {for: 5m}"), []string{"spec.signals[0].investigate: needs exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true, reported: true, reachesLimitWithin or failing: true"}},
 		"two bounds":               {one(ratio + ", investigate: {above: 1%, below: 2%}"), []string{"spec.signals[0].investigate: needs exactly one bound"}},
 		"unavailable ratio":        {one(ratio + ", rollback: {unavailable: true}"), []string{"spec.signals[0].rollback.unavailable: is for kubernetes: Available; write above or below"}},
 		"kubernetes above":         {one("name: a, kubernetes: Available, rollback: {above: '1'}"), []string{"spec.signals[0].rollback: Available has no value to compare; write unavailable: true"}},

@@ -45,12 +45,12 @@ func (r *reader) signal(path string, s v1alpha1.Signal, terms signalTerms) (judg
 }
 
 // bounds gives the values at which a quantile's events are counted: a quantile is above a bound where
-// more events than its share are.
+// more events than its share are. Of a probe it gives what is too many for any of its cells.
 func bounds(row judge.Row) []signal.Number {
 	var all []signal.Number
 	for _, c := range row.Cells {
 		for _, b := range []*signal.Number{c.Bound.Above, c.Bound.Below} {
-			if row.Kind == signal.Quantile && b != nil {
+			if (row.Kind == signal.Quantile || row.Kind == signal.Probe) && b != nil {
 				all = append(all, *b)
 			}
 		}
@@ -109,9 +109,12 @@ func (r *reader) question(path string, s v1alpha1.Signal) release.Question {
 	if s.Growth != nil {
 		kinds, q = append(kinds, "growth"), r.growth(path+".growth", *s.Growth)
 	}
+	if s.Probe != nil {
+		kinds, q = append(kinds, "probe"), r.probe(path+".probe", *s.Probe)
+	}
 	switch len(kinds) {
 	case 0:
-		r.fail(path, "has no kind; write one of ratio, quantile, rate, query, kubernetes, alert, report or growth")
+		r.fail(path, "has no kind; write one of ratio, quantile, rate, query, kubernetes, alert, report, growth or probe")
 	case 1:
 		return q
 	default:
@@ -212,13 +215,15 @@ func (r *reader) cell(path string, row judge.Row, c column, bin signal.Duration)
 func (r *reader) bound(path string, row judge.Row, c v1alpha1.Cell) judge.Bound {
 	kubernetes := row.Kind == signal.Kubernetes
 	switch {
-	case number(c.Above != "", c.Below != "", c.FallsBelowBaselineBy != "", c.RisesAboveBaselineBy != "", c.Unavailable, c.Firing, c.Reported, c.ReachesLimitWithin != "") != 1:
-		r.fail(path, "needs exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true, reported: true or reachesLimitWithin")
+	case number(c.Above != "", c.Below != "", c.FallsBelowBaselineBy != "", c.RisesAboveBaselineBy != "", c.Unavailable, c.Firing, c.Reported, c.ReachesLimitWithin != "", c.Failing) != 1:
+		r.fail(path, "needs exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true, reported: true, reachesLimitWithin or failing: true")
 	case row.Kind == signal.Growth, c.ReachesLimitWithin != "":
 		return r.forecast(path, row, c)
-	case row.Kind == signal.Pods && !c.Firing && !c.Reported:
+	case row.Kind == signal.Probe && !c.Firing && !c.Reported:
+		return r.failing(path, row, c)
+	case row.Kind == signal.Pods && !c.Firing && !c.Reported && !c.Failing:
 		return r.counted(path, row, c)
-	case row.Kind == signal.Alert, row.Kind == signal.Report, c.Firing, c.Reported:
+	case row.Kind == signal.Alert, row.Kind == signal.Report, c.Firing, c.Reported, c.Failing:
 		return r.stated(path, row, c)
 	case kubernetes && !c.Unavailable:
 		r.fail(path, "%s has no value to compare; write unavailable: true", v1alpha1.Available)

@@ -17,6 +17,7 @@ const (
 	withheldSpent      = "Spent"
 	withheldLate       = "AfterAutomatic"
 	withheldBothSides  = "BothSides"
+	withheldStable     = "StableFails"
 	withheldFleet      = "Fleet"
 	withheldShares     = "SharesUnknown"
 	withheldSoleDecide = "Decided"
@@ -78,6 +79,8 @@ func (t *turn) forbidden() (reason, why string) {
 		return withheldShares, "the shares are unknown: " + o.World.Problem
 	case t.bothSides():
 		return withheldBothSides, "stable is as bad: " + o.Stable.Reason
+	case t.stableFails():
+		return withheldStable, "stable says itself that it is not well: " + o.StableFails
 	case t.fleetFull():
 		return withheldFleet, fmt.Sprintf("%d automatic rollbacks within %s across the fleet: the platform is at fault rather than this release", o.Breaker, o.BreakerWithin)
 	}
@@ -87,6 +90,12 @@ func (t *turn) forbidden() (reason, why string) {
 // bothSides tells whether stable has traffic and is as bad: moving there can't help.
 func (t *turn) bothSides() bool {
 	return t.o.Stable != nil && t.o.Stable.Tier == judge.Rollback && t.o.World.Most(t.stable().Slot) > 0
+}
+
+// stableFails tells whether stable says itself that it is not well: a dependency that both sides share, say.
+// It is better all the same than a candidate without a ready replica.
+func (t *turn) stableFails() bool {
+	return t.o.StableFails != "" && t.o.World.Slot(t.candidate().Slot).Ready > 0
 }
 
 // fleetFull tells whether the breaker is open. Once open it stays so, for all releases alike, until the
@@ -142,7 +151,8 @@ func (t *turn) standing() judge.Verdict {
 	return judge.Verdict{At: t.o.Now, Tier: v.Tier, Signal: v.Signal, Reason: v.Reason}
 }
 
-// frozen gives the part of a plan that a ladder needs: the rollback tier and all the limits. Its lists
+// frozen gives the part of a plan that a ladder needs: the rollback tier, all the limits, and whatever
+// endpoint may say that stable is not well. Its lists
 // are never missing, since the schema takes that amiss.
 func frozen(p Plan) Plan {
 	p.Mode = Weaker(p.Mode, p.Mode)
@@ -159,7 +169,7 @@ func frozen(p Plan) Plan {
 	}
 	questions := []Question{}
 	for _, q := range p.Questions {
-		if asked[q.Signal] {
+		if asked[q.Signal] || q.Kind == signal.Probe && OfSlot(q) {
 			questions = append(questions, q)
 		}
 	}

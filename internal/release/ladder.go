@@ -57,13 +57,13 @@ func (t *turn) judgedAnew(l *Ladder) bool { return t.o.Guard != nil && t.o.Guard
 func (t *turn) late(l *Ladder) bool { return t.o.Now.Sub(l.Decided) >= l.Plan.Limits.ProofWithin }
 
 // lapsed gives an automatic rollback up, as long as no weight was moved, when a person holds it, when
-// stable turns out to be as bad, or when the matrix does not call for it any more.
+// stable turns out to be as bad, or says that it is not well, or when the matrix does not call for it any more.
 func (t *turn) lapsed(l *Ladder) bool {
 	if !l.Automatic || !l.FirstShift.IsZero() {
 		return false
 	}
 	clear := t.judgedAnew(l) && t.o.Guard.Tier != judge.Rollback && t.o.Guard.Tier != judge.Blind
-	if !clear && !t.s.Is(ConditionHeld) && !t.bothSides() {
+	if !clear && !t.s.Is(ConditionHeld) && !t.bothSides() && !t.stableFails() {
 		return false
 	}
 	t.s.Ladder, t.s.Decision = nil, nil
@@ -140,7 +140,7 @@ func climbShift(t *turn, l *Ladder) {
 		t.shifted(l, t.o.Now)
 		return
 	}
-	if t.o.World.Live && t.s.Is(ConditionHeld) && t.lapsed(l) {
+	if t.o.World.Live && (t.s.Is(ConditionHeld) || t.stableFails()) && t.lapsed(l) {
 		return
 	}
 	if t.o.World.Live && !t.canMove(l) {

@@ -153,6 +153,8 @@ type Observed struct {
 	GuardConsider bool
 	// Stable is the verdict on stable now, if it was judged.
 	Stable *judge.Verdict
+	// StableFails is what stable's own health endpoint says is not well, if it was asked and says so.
+	StableFails string
 	// Away says that Prometheus can't be reached, which is told once for all releases.
 	Away bool
 	// Check is the verdict of the next check, if it was due.

@@ -89,6 +89,9 @@ type Needs struct {
 	// Stable asks for a verdict on stable, after a rollback. Before one it goes with the guard's:
 	// wherever that calls for a rollback and stable has traffic of its own.
 	Stable bool
+	// Health asks what stable's own health endpoint says, before traffic is moved there. It goes with the
+	// guard's verdict, too, wherever that calls for a rollback.
+	Health bool
 	// Before asks for the candidate's requests before its first traffic.
 	Before bool
 	// Baseline asks for what stable measured before that.
@@ -98,6 +101,9 @@ type Needs struct {
 	// Check asks for the verdict of the check that is due.
 	Check bool
 }
+
+// ConsiderEvery is how often the guard looks at the consider cells.
+func (p *Plan) ConsiderEvery() signal.Duration { return considerEvery * p.GuardEvery }
 
 // considerEvery is how many guard ticks make one look at the consider cells.
 const considerEvery = 4
@@ -110,6 +116,7 @@ func Need(s State, plan *Plan, now signal.Instant, tick int64) Needs {
 		n.Live = true
 		due := Tick(s, &l.Plan, now) > tick
 		n.Guard = l.Automatic && l.FirstShift.IsZero() && (l.Step == Recheck || l.Step == Ready && due)
+		n.Health = l.Automatic && l.FirstShift.IsZero() && (l.Step == Ready || l.Step == Shift)
 		n.Traffic = l.Step == Prove
 		n.Stable = l.Step == WatchStable && due
 		return n

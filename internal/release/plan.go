@@ -144,8 +144,8 @@ func (p *Plan) AsksOf(kind signal.Kind, slot, version string) []signal.Ask {
 	return asks
 }
 
-// OfSlot tells whether a question is about one slot rather than the release: an alert that does not tell
-// the slots apart says nothing of stable.
+// OfSlot tells whether a question is about one slot rather than the release: an alert or a probe that does
+// not tell the slots apart says nothing of stable.
 func OfSlot(q Question) bool {
 	switch {
 	case !q.Kind.Fact() || q.Kind == signal.Kubernetes:
@@ -154,7 +154,7 @@ func OfSlot(q Question) bool {
 		return false
 	}
 	for _, p := range [...]string{"${slot}", "${deployment}", "${host}", "${version}"} {
-		if strings.Contains(q.Match, p) {
+		if strings.Contains(q.Match+q.URL, p) {
 			return true
 		}
 	}
@@ -190,6 +190,6 @@ func inFull(host, namespace string) string {
 }
 
 func filled(q Question, fill *strings.Replacer) signal.Ask {
-	q.Match, q.Part, q.PromQL = fill.Replace(q.Match), fill.Replace(q.Part), fill.Replace(q.PromQL)
+	q.Match, q.Part, q.PromQL, q.URL = fill.Replace(q.Match), fill.Replace(q.Part), fill.Replace(q.PromQL), fill.Replace(q.URL)
 	return q
 }

@@ -202,7 +202,7 @@ func TestActiveUntilSettled(t *testing.T) {
 	}
 }
 
-// large is a matrix of 32 signals with long queries.
+// large is a matrix of 32 signals with long queries, four of them probes with all that one may name.
 func large(s *sim) {
 	rows, questions := s.plan.Matrix.Rows[:2], s.plan.Questions[:1]
 	for i := range 30 {
@@ -210,6 +210,11 @@ func large(s *sim) {
 		rows = append(rows, judge.Row{Signal: name, Kind: signal.Query, Cells: []judge.Cell{
 			{Tier: judge.Rollback, Bound: above(1e9), For: dur(5 * time.Minute)}, {Tier: judge.Consider, Bound: above(1e8), For: dur(10 * time.Minute)}}})
 		questions = append(questions, release.Question{Signal: name, Kind: signal.Query, PromQL: strings.Repeat("x", 150)})
+	}
+	for i := range 4 {
+		rows[2+i].Kind, rows[2+i].Cells = signal.Probe, rows[2+i].Cells[1:]
+		questions[1+i] = release.Question{Signal: rows[2+i].Signal, Kind: signal.Probe, URL: "http://${slot}/" + strings.Repeat("u", 497),
+			Components: slices.Repeat([]string{strings.Repeat("c", 63)}, 16), Over: []signal.Number{0}}
 	}
 	s.plan.Matrix.Rows, s.plan.Questions = rows, questions
 }
@@ -253,6 +258,9 @@ func TestALargeStateIsThinnedAndTheDecisionLast(t *testing.T) {
 	s.advance(o) // must holds the size, the schema and the round trip against it
 	if step(s) != release.Recheck {
 		t.Fatalf("the step is %s", step(s))
+	}
+	if n := len(s.state.Ladder.Plan.Questions); n != 31 {
+		t.Errorf("%d questions are frozen, want those of the rollback tier and the probes", n)
 	}
 	e := s.state.Decision.Evidence
 	i := slices.IndexFunc(e, func(e judge.Evidence) bool { return e.Signal == "error-rate" })

@@ -125,8 +125,10 @@ func cellText(e judge.Evidence, c column) string {
 func shortBound(e judge.Evidence, f judge.Finding) string {
 	text := "no bound"
 	switch b := f.Cell.Bound; {
-	case e.Kind.Fact() && e.Kind != signal.Pods && e.Kind != signal.Growth && !b.Unavailable:
+	case e.Kind == signal.Alert || e.Kind == signal.Report:
 		return row(e).Text(b)
+	case e.Kind == signal.Probe && *b.Above == 0:
+		text = row(e).Text(b)
 	case e.Kind == signal.Growth && b.Below != nil:
 		text = "<" + signal.Duration(float64(*b.Below)*1e9).String()
 	case b.RisesBy != nil:

@@ -48,7 +48,7 @@ func ratio(part, total signal.Number) signal.Bin {
 }
 
 // split is a verdict by the shipped matrix while the traffic is split: errors of 8 %, slow enough to be
-// looked into, a cache that is colder than stable's, a queue that several series answer for.
+// looked into, a cache that is colder than stable's, a database that is down, a queue that several series answer for.
 func split(t *testing.T) judge.Verdict {
 	slow := signal.Bin{Value: 0.13, Total: 900, Over: []signal.Over{{Bound: 0.1, Least: 300, Most: 300}, {Bound: 0.12, Least: 120, Most: 120},
 		{Bound: 0.2, Least: 2, Most: 40}, {Bound: 1, Least: 0, Most: 0}}}
@@ -61,6 +61,7 @@ func split(t *testing.T) judge.Verdict {
 			{Signal: "p99-latency", Bins: minutes(20, slow)},
 			{Signal: "availability", Availability: &signal.Availability{Wanted: 3, Ready: 3}},
 			{Signal: "cache-hit-ratio", Bins: minutes(20, ratio(900, 1500))},
+			{Signal: "health", Bins: minutes(20, signal.Bin{Value: 1}), Detail: `database is "down"`},
 			{Signal: "throughput", Bins: minutes(20, signal.Bin{Value: 16.67, Total: 1000})},
 			{Signal: "queue-depth", Cause: signal.ManySeries, Detail: "2 series where 1 is expected: add an aggregation such as max()", Queries: []string{`kb_queue_depth{deployment="knowledgebeast-green"}`}},
 		}})

@@ -11,7 +11,7 @@ import "slices"
 
 // Kind says how a signal is measured.
 //
-// +kubebuilder:validation:Enum=Ratio;Quantile;Rate;Query;Kubernetes;Alert;Report;Pods;Growth
+// +kubebuilder:validation:Enum=Ratio;Quantile;Rate;Query;Kubernetes;Alert;Report;Pods;Growth;Probe
 type Kind string
 
 // The kinds of signals.
@@ -25,13 +25,14 @@ const (
 	Pods       Kind = "Pods"       // how often something befell the candidate's pods since its first traffic
 	Growth     Kind = "Growth"     // in how many seconds memory that only climbs reaches its limit; infinite where it does not
 	Report     Kind = "Report"     // how many reports of a kind people have made, less those retracted
+	Probe      Kind = "Probe"      // how many components a health endpoint says are not well, at each look
 )
 
 // Fact tells whether a kind says what is so at a moment, rather than what was measured in a bin: it is
 // compared with no other side and no baseline.
 func (k Kind) Fact() bool {
 	switch k {
-	case Kubernetes, Alert, Report, Pods, Growth:
+	case Kubernetes, Alert, Report, Pods, Growth, Probe:
 		return true
 	}
 	return false
@@ -118,13 +119,20 @@ type Ask struct {
 	Part string `json:"part,omitempty"`
 	// Q is the quantile, between 0 and 1.
 	Q Number `json:"q,omitempty"`
-	// Over are the values, in increasing order, of which a Quantile's bins count what lies above.
+	// Over are the values, in increasing order, of which a Quantile's bins count what lies above; of a Probe
+	// its bounds.
 	// +kubebuilder:validation:MaxItems=8
 	Over []Number `json:"over,omitempty"`
 	// Of names what is asked about: an Alert's name, the kind of a Report, what befalls Pods, a Growth's metric of
 	// process starts.
 	// +kubebuilder:validation:MaxLength=1024
 	Of string `json:"of,omitempty"`
+	// URL is a Probe's, Components those that matter to it; none are all that its answer names.
+	// +kubebuilder:validation:MaxLength=512
+	URL string `json:"url,omitempty"`
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=63
+	Components []string `json:"components,omitempty"`
 	// Since is the candidate's first traffic, for an Alert or a Growth: what was before is told apart.
 	Since Instant `json:"since,omitempty"`
 	// Beside selects a Growth's series of stable.

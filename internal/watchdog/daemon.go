@@ -28,6 +28,7 @@ type Daemon struct {
 
 	book    *book
 	ticks   ticks
+	probes  probes
 	trusted trusted
 	fleet   fleet
 	away    away

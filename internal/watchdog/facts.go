@@ -34,7 +34,8 @@ func lookedNow(at signal.Instant, matrix judge.Matrix, l horizon) looked {
 func (d *Daemon) facts(ctx context.Context, m measurement, matrix judge.Matrix, side release.Side, l looked) []signal.Reading {
 	out := append(d.alerts(ctx, m, matrix, side, l), d.growth(ctx, m, matrix, side, l)...)
 	out = append(out, reported(m, matrix, side, l)...)
-	return append(out, d.pods(ctx, m, matrix, side, l)...)
+	out = append(out, d.pods(ctx, m, matrix, side, l)...)
+	return append(out, d.probed(ctx, m, matrix, side, l)...)
 }
 
 // pods tells what has befallen the pods of a side, by one look for all rows.

@@ -26,6 +26,9 @@ func (d *Daemon) measure(ctx context.Context, m measurement, o *release.Observed
 	if m.need.Guard {
 		d.guard(ctx, m, o)
 	}
+	if m.need.Health || o.Guard != nil && o.Guard.Tier == judge.Rollback {
+		o.StableFails = d.stableFails(ctx, m, o)
+	}
 	if m.need.Stable {
 		v := d.judgeNow(ctx, m, o, m.stable(), rollbackCells, m.record.State.Ladder.Shifted)
 		o.Stable = &v
@@ -55,6 +58,8 @@ func (d *Daemon) guard(ctx context.Context, m measurement, o *release.Observed) 
 	cells := rollbackCells
 	if m.need.Consider {
 		cells = considerCells
+		// All endpoints are: what a check looks into must have lasted, too.
+		d.ask(ctx, m, m.plan.AsksOf(signal.Probe, m.candidate().Slot, m.candidate().Version), o.Now)
 	}
 	v := d.judgeNow(ctx, m, o, m.candidate(), cells, m.record.State.FirstTraffic)
 	o.Guard, o.GuardConsider = &v, m.need.Consider
@@ -88,12 +93,12 @@ func (d *Daemon) judgeNow(ctx context.Context, m measurement, o *release.Observe
 	var l horizon
 	if len(asks) > 0 {
 		l = d.horizon(ctx, m, o.Now, asks)
+		matrix = matrix.Coarser(2 * l.interval)
 	}
 	in.Readings = append(in.Readings, d.facts(ctx, m, matrix, side, lookedNow(o.Now, matrix, l))...)
 	if len(asks) == 0 {
 		return judge.Judge(matrix, in)
 	}
-	matrix = matrix.Coarser(2 * l.interval)
 	in.Readings = append(d.readNow(ctx, m, l, asks, matrix.Longest(cells), first), in.Readings...)
 	v := judge.Judge(matrix, in)
 	if wanting := only(asks, judge.Wanting(v)); len(wanting) > 0 {
@@ -210,7 +215,7 @@ func (d *Daemon) check(ctx context.Context, m measurement, o *release.Observed) 
 	late := isLate(m.plan, c, o.Now)
 	matrix := m.plan.Matrix
 	if late {
-		matrix = withoutKubernetes(matrix)
+		matrix = ofThePast(matrix)
 	}
 	asks := asked(m.plan, matrix, m.candidate())
 	if len(asks) > 0 {
@@ -254,9 +259,11 @@ func isLate(plan *release.Plan, c schedule.Check, at signal.Instant) bool {
 	return at > c.At.Add(plan.Limits.Settle+grace)
 }
 
-// withoutKubernetes leaves out what only the present can answer.
-func withoutKubernetes(m judge.Matrix) judge.Matrix {
-	return without(m, func(r judge.Row) bool { return r.Kind == signal.Kubernetes || r.Kind == signal.Pods })
+// ofThePast leaves out what only the present can answer.
+func ofThePast(m judge.Matrix) judge.Matrix {
+	return without(m, func(r judge.Row) bool {
+		return r.Kind == signal.Kubernetes || r.Kind == signal.Pods || r.Kind == signal.Probe
+	})
 }
 
 // sinceLast is the row of whole bins that ends with a check and holds all since the one before.

@@ -108,6 +108,7 @@ func (d *Daemon) releases(ctx context.Context, k Key) ([]Record, error) {
 		}
 		for _, name := range d.book.keep(k, records) {
 			d.ticks.forget(name)
+			d.probes.forget(name)
 		}
 		d.trusted.set(k, slices.EqualFunc(sorted(cached), sorted(records), same))
 	}
@@ -324,6 +325,7 @@ func (d *Daemon) perform(ctx context.Context, r Record, o release.Observed) []re
 // between the release is still active and ends again. The log is pruned on the way.
 func (d *Daemon) settle(ctx context.Context, r Record) error {
 	d.ticks.forget(r.Name())
+	d.probes.forget(r.Name())
 	p, err := d.Policy(ctx, Key{r.Namespace, r.Spec.Policy})
 	if err != nil || p.Gone {
 		return err

@@ -101,6 +101,9 @@ type Edges struct {
 	Unready func(k Key, w *release.World, now signal.Instant, tick bool)
 	// Befallen tells what has befallen the pods of a Deployment's revision since a moment, until now.
 	Befallen func(ctx context.Context, namespace, deployment, revision string, since, now signal.Instant) (release.Troubles, error)
+	// Probe asks a health endpoint of a policy's namespace how many components fail, and which; an error is that
+	// nothing answers. It may be nil: then what an endpoint would say is unknown.
+	Probe func(ctx context.Context, namespace string, a signal.Ask) (failing int, text string, err error)
 	// Create makes a release; one that is there already with the same identity is given as it is.
 	Create func(ctx context.Context, r Record) (Record, error)
 	// Save writes what differs, fenced by the record's handle.

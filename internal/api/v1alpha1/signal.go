@@ -49,8 +49,8 @@ const (
 // Signal is a named measurement of a slot, of exactly one kind, and its cells in the matrix. A
 // signal without cells is recorded only.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.rate), has(self.query), has(self.kubernetes), has(self.alert), has(self.report), has(self.growth)].exists(k, k)",message="the signal has no kind; write one of ratio, quantile, rate, query, kubernetes, alert, report or growth"
-// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.rate), has(self.query), has(self.kubernetes), has(self.alert), has(self.report), has(self.growth)].filter(k, k).size() <= 1",message="the signal has more than one kind; write one of ratio, quantile, rate, query, kubernetes, alert, report or growth, and a signal of its own for each other"
+// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.rate), has(self.query), has(self.kubernetes), has(self.alert), has(self.report), has(self.growth), has(self.probe)].exists(k, k)",message="the signal has no kind; write one of ratio, quantile, rate, query, kubernetes, alert, report, growth or probe"
+// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.quantile), has(self.rate), has(self.query), has(self.kubernetes), has(self.alert), has(self.report), has(self.growth), has(self.probe)].filter(k, k).size() <= 1",message="the signal has more than one kind; write one of ratio, quantile, rate, query, kubernetes, alert, report, growth or probe, and a signal of its own for each other"
 // +kubebuilder:validation:XValidation:rule="!has(self.unit) || has(self.quantile) || has(self.query)",message="unit is for quantile and query; leave it out (a ratio's bounds are percentages, such as 5%)"
 // +kubebuilder:validation:XValidation:rule="!has(self.ratio) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')))",message="a ratio's bound is a percentage; write it from 0% to 100%, such as above: 5%"
 // +kubebuilder:validation:XValidation:rule="!(has(self.unit) && (has(self.quantile) || has(self.query))) || ((!has(self.canary) || !has(self.canary.above) || self.canary.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.canary) || !has(self.canary.below) || self.canary.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.rollback) || !has(self.rollback.above) || self.rollback.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.rollback) || !has(self.rollback.below) || self.rollback.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.consider) || !has(self.consider.above) || self.consider.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.consider) || !has(self.consider.below) || self.consider.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.investigate) || !has(self.investigate.above) || self.investigate.above.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')) && (!has(self.investigate) || !has(self.investigate.below) || self.investigate.below.matches('^([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')))",message="a bound in seconds or milliseconds is a duration; write it with its unit, such as above: 200ms"
@@ -65,6 +65,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.growth) || (!has(self.canary) && !has(self.rollback))",message="a forecast moves no traffic; write consider or investigate for a growth signal"
 // +kubebuilder:validation:XValidation:rule="!has(self.growth) || ((!has(self.consider) || has(self.consider.reachesLimitWithin)) && (!has(self.investigate) || has(self.investigate.reachesLimitWithin)))",message="growth is told by when the limit is reached; write reachesLimitWithin: 168h as the bound of its cells"
 // +kubebuilder:validation:XValidation:rule="has(self.growth) || ((!has(self.canary) || !has(self.canary.reachesLimitWithin)) && (!has(self.rollback) || !has(self.rollback.reachesLimitWithin)) && (!has(self.consider) || !has(self.consider.reachesLimitWithin)) && (!has(self.investigate) || !has(self.investigate.reachesLimitWithin)))",message="reachesLimitWithin is for a growth signal; write above or below, or growth: {metric: ...}"
+// +kubebuilder:validation:XValidation:rule="!has(self.probe) || ((!has(self.canary) || has(self.canary.failing) || has(self.canary.above) && self.canary.above.matches('^[0-9]{1,9}$')) && (!has(self.rollback) || has(self.rollback.failing) || has(self.rollback.above) && self.rollback.above.matches('^[0-9]{1,9}$')) && (!has(self.consider) || has(self.consider.failing) || has(self.consider.above) && self.consider.above.matches('^[0-9]{1,9}$')) && (!has(self.investigate) || has(self.investigate.failing) || has(self.investigate.above) && self.investigate.above.matches('^[0-9]{1,9}$')))",message="a probe counts components that fail; write failing: true, or a whole number such as above: \"1\", as the bound of its cells"
+// +kubebuilder:validation:XValidation:rule="has(self.probe) || ((!has(self.canary) || !has(self.canary.failing)) && (!has(self.rollback) || !has(self.rollback.failing)) && (!has(self.consider) || !has(self.consider.failing)) && (!has(self.investigate) || !has(self.investigate.failing)))",message="failing is for a probe signal; write above or below, or probe: {url: ...}"
 type Signal struct {
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="not a signal's name; write lower-case letters, digits and dashes, such as error-rate"
@@ -99,6 +101,8 @@ type Signal struct {
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="not a kind of report; write lower-case letters, digits and dashes, such as security"
 	Report string `json:"report,omitempty"`
+	// Probe is what a health endpoint says of its components.
+	Probe *Probe `json:"probe,omitempty"`
 
 	// Growth is memory that only climbs, until it reaches its limit.
 	Growth *Growth `json:"growth,omitempty"`
@@ -193,9 +197,31 @@ type Growth struct {
 	Limit Expression `json:"limit,omitempty"`
 }
 
+// Probe is a health endpoint that greenwatch itself asks by GET: with each look at its rollback cell, and else with those
+// at consider cells, by default once a minute. It is to answer in JSON, such
+// as {"status": "healthy", "components": {"database": {"status": "up"}}}; up, ok, healthy and pass mean that all
+// is well. An answer other than 200, a redirect too, or one that can't be understood counts as one component
+// that fails. Where nothing answers it is unknown, since the fault may lie on the way.
+type Probe struct {
+	// URL may hold the placeholders of a Selector. It leads to a Service of the policy's own namespace, as
+	// NAME.${namespace}.svc, or to a host that the daemon's file names. With ${slot}, ${deployment} or ${version}
+	// in it stable is asked, too, before traffic is moved there by itself.
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^/?#@]+([/?][^#]*)?$')",message="not a URL that can be asked; write it such as http://shop-${slot}.${namespace}.svc:8080/health, without a user's name and without a fragment"
+	// +kubebuilder:validation:XValidation:rule=`!self.replace("${slot}", "").replace("${namespace}", "").replace("${deployment}", "").replace("${host}", "").replace("${version}", "").contains("${")`,message="unknown placeholder; write ${slot}, ${namespace}, ${deployment}, ${host} or ${version}"
+	URL string `json:"url"`
+	// Components are those that matter; empty: all that the answer names. One that it does not name fails.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	Components []string `json:"components,omitempty"`
+}
+
 // Cell is a bound and how long it must last.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.above), has(self.below), has(self.fallsBelowBaselineBy), has(self.risesAboveBaselineBy), has(self.unavailable) && self.unavailable, has(self.firing) && self.firing, has(self.reported) && self.reported, has(self.reachesLimitWithin)].filter(b, b).size() == 1",message="a cell has exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true, reported: true or reachesLimitWithin"
+// +kubebuilder:validation:XValidation:rule="[has(self.above), has(self.below), has(self.fallsBelowBaselineBy), has(self.risesAboveBaselineBy), has(self.unavailable) && self.unavailable, has(self.firing) && self.firing, has(self.reported) && self.reported, has(self.reachesLimitWithin), has(self.failing) && self.failing].filter(b, b).size() == 1",message="a cell has exactly one bound; write one of above, below, fallsBelowBaselineBy, risesAboveBaselineBy, unavailable: true, firing: true, reported: true, reachesLimitWithin or failing: true"
 // +kubebuilder:validation:XValidation:rule="!(has(self.unavailable) && self.unavailable && has(self.__for__))",message="for does not apply to unavailable; write timing.unavailableFor instead"
 // +kubebuilder:validation:XValidation:rule="!(has(self.firing) && has(self.__for__))",message="for does not apply to firing: an alert's rule has its own"
 // +kubebuilder:validation:XValidation:rule="!(has(self.reported) && has(self.__for__))",message="for does not apply to reported: one report is enough"
@@ -231,6 +257,9 @@ type Cell struct {
 	// ReachesLimitWithin asks whether memory only climbs, and is full within so long: at most 168h.
 	// +optional
 	ReachesLimitWithin Duration `json:"reachesLimitWithin,omitempty"`
+	// Failing asks whether any component of the probe fails; above is for more than so many.
+	// +optional
+	Failing bool `json:"failing,omitempty"`
 	// For is how long the bound must last: by default, and at least, three bins.
 	// +optional
 	For Duration `json:"for,omitempty"`

@@ -210,6 +210,20 @@ func Courses() []Course {
 			Paged: []release.Code{release.CodeRollbackWithheld, release.CodeRollback},
 		},
 		{
+			Name: "stable is not well, and recovers",
+			Play: func(w *World, s *Service) {
+				s.Edit(Probed)
+				s.Cutover(Green, "green-2")
+				time.Sleep(70 * sec)
+				s.Ail(Blue, 1, "database is down")
+				s.Serve("green-2", Bad)
+				time.Sleep(3 * mnt)
+				s.Ail(Blue, 0, "")
+			},
+			Want: []release.Phase{release.RolledBack}, Moves: []int{1},
+			Paged: []release.Code{release.CodeRollbackWithheld, release.CodeRollback},
+		},
+		{
 			Name: "a person rolls back",
 			Play: func(w *World, s *Service) {
 				s.Cutover(Green, "green-2")

@@ -1,7 +1,9 @@
 package simulate
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"math"
 	"strings"
 	"time"
@@ -22,6 +24,49 @@ func (l *life) befallen(ctx context.Context, namespace, name, _ string, _, _ sig
 	return call(ctx, l, "Befallen", false, func(time.Time) (release.Troubles, error) {
 		return l.w.services[watchdog.Key{Namespace: namespace, Name: name}].troubles, nil // its Deployments share its name
 	})
+}
+
+// health is what an endpoint answers.
+type health struct {
+	failing int
+	text    string
+	err     error
+	since   time.Time
+}
+
+// Ail says what the health endpoint of a slot answers from now on; an empty slot is one for both.
+func (s *Service) Ail(slot string, failing int, text string) {
+	s.ail(slot, health{failing: failing, text: text})
+}
+
+// Cut lets nobody reach the health endpoint of a slot from now on.
+func (s *Service) Cut(slot string) { s.ail(slot, health{err: errors.New("connection refused")}) }
+
+func (s *Service) ail(slot string, h health) {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	if s.health == nil {
+		s.health = map[string]health{}
+	}
+	h.since = time.Now()
+	s.health[slot] = h
+}
+
+// Asked is how often health endpoints were asked in the world's life.
+func (w *World) Asked() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.probes
+}
+
+// probe answers for the endpoint of a slot, whose URL is as a question's selector.
+func (l *life) probe(ctx context.Context, _ string, a signal.Ask) (int, string, error) {
+	h, err := call(ctx, l, "Probe", false, func(time.Time) (health, error) {
+		l.w.probes++
+		a.Match = a.URL
+		return l.w.asked([]signal.Ask{a}).health[a.URL[strings.LastIndex(a.URL, "/")+1:]], nil
+	})
+	return h.failing, h.text, cmp.Or(err, h.err)
 }
 
 // Fire says whether an alert fires from now on. Its rule is loaded, whether it does or not.

@@ -183,8 +183,8 @@ func (l *life) edges() watchdog.Edges {
 	return watchdog.Edges{
 		Policy: l.policy, Fresh: l.fresh, Releases: l.releases, Active: l.active, Ledgers: l.ledgers, Observe: l.observe, Unready: l.unready,
 		Create: l.create, Save: l.save, SaveLedger: l.saveLedger, Prune: l.prune, Perform: l.perform,
-		Befallen: l.befallen,
-		Read:     l.read, Newest: l.newest, Buckets: l.buckets, SaveBuckets: l.saveBuckets, Send: l.send, Retry: retry, Say: l.say,
+		Befallen: l.befallen, Probe: l.probe,
+		Read: l.read, Newest: l.newest, Buckets: l.buckets, SaveBuckets: l.saveBuckets, Send: l.send, Retry: retry, Say: l.say,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
 // bornOf checks a new release.
@@ -94,6 +95,19 @@ func (w *World) moving(s *Service, a release.Action, now time.Time) {
 	if l.Automatic && l.Reasserts == 0 && candidate.ready(now) > 0 && s.plainlyBad(a.Stable.Slot, now) {
 		w.breaks("never-worse: %s moves to a side that is as bad", name)
 	}
+	if h := s.health[a.Stable.Slot]; l.Automatic && candidate.ready(now) > 0 && h.failing > lets(l.Plan) && now.Sub(h.since) > grace {
+		w.breaks("never-worse: %s moves to a side that says it is not well", name)
+	}
+}
+
+// lets is how many components may fail by the bounds of a plan's probe.
+func lets(p release.Plan) int {
+	for _, q := range p.Questions {
+		if q.Kind == signal.Probe && len(q.Over) > 0 {
+			return int(q.Over[0])
+		}
+	}
+	return 0
 }
 
 // plainlyBad tells whether a slot with traffic has been bad for three minutes that Prometheus saw.

@@ -28,6 +28,7 @@ type Service struct {
 	doubted  bool
 	troubles release.Troubles
 	full     map[string]signal.Number
+	health   map[string]health
 	policy   history[policy]
 	releases map[string]*history[object]
 
@@ -255,6 +256,13 @@ func plan(m judge.Matrix, s schedule.Schedule, guard signal.Duration, l release.
 	return &release.Plan{Generation: 1, Mode: release.Enforce, VirtualService: "service", Prometheus: "main",
 		Slots:    []release.Slot{{Name: Blue, Deployment: "service-blue", Host: "blue"}, {Name: Green, Deployment: "service-green", Host: "green"}},
 		Requests: &q[0], Schedule: s, GuardEvery: guard, Matrix: m, Questions: q, Notify: []string{"oncall", "chat"}, Limits: l, HistoryLimit: 50}
+}
+
+// Probed lets a policy ask the health endpoint of each slot, too.
+func Probed(p *release.Plan) {
+	q := release.Question{Signal: "health", Kind: signal.Probe, URL: selector}
+	p.Questions = append(p.Questions, q)
+	p.Matrix.Rows = append(p.Matrix.Rows, judge.Row{Signal: q.Signal, Kind: q.Kind, Cells: []judge.Cell{{Tier: judge.Consider, Bound: judge.Bound{Above: num(0)}, For: minute}}})
 }
 
 // Week is a policy with the default times: seven days, 64 checks.

@@ -37,6 +37,7 @@ type World struct {
 	frozen    time.Time     // what the caches show, if not zero
 	dataPlane time.Duration // how long traffic takes to follow the weights
 	rates     map[string]float64
+	probes    int // of health endpoints
 	chance    *rand.Rand
 
 	life    *life

@@ -1,0 +1,55 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Trust says which hosts policies may have asked besides the Services of their own namespace.
+type Trust struct {
+	// Domain is the cluster's.
+	Domain string `json:"domain"`
+	// Hosts are names or addresses, compared exactly and without the port.
+	Hosts []string `json:"hosts"`
+}
+
+// Default trusts no host besides.
+func Default() Trust { return Trust{Domain: "cluster.local"} }
+
+// Example is a URL that may be asked.
+const Example = "http://shop-${slot}.${namespace}.svc:8080/health"
+
+var label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+// Check tells what forbids to ask a URL for a policy of the namespace, if anything does, as what the URL does.
+// Placeholders are filled in before. The URL is not repeated, since it may hold what is secret.
+func (t Trust) Check(address, namespace string) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return errors.New("is no URL that can be asked; write it such as " + Example)
+	case u.User != nil:
+		return errors.New("holds a user's name or password; write host, port and path only")
+	case strings.Contains(address, "#"):
+		return errors.New("ends in a fragment, which no server sees; leave it out")
+	case !t.allows(u.Hostname(), namespace):
+		return fmt.Errorf("leads to %s, which may not be asked; write a Service of the policy's own namespace, NAME.%s.svc or NAME.%s.svc.%s, or have the host named in probes.hosts of the daemon's file",
+			u.Hostname(), namespace, namespace, t.Domain)
+	}
+	return nil
+}
+
+// allows tells whether a host may be asked: one of the list, or NAME.NAMESPACE.svc, with the cluster's domain
+// or without. Another domain is not taken, since its names may lead anywhere.
+func (t Trust) allows(host, namespace string) bool {
+	if slices.Contains(t.Hosts, host) {
+		return true
+	}
+	name, rest, _ := strings.Cut(host, ".")
+	own := namespace + ".svc"
+	return namespace != "" && label.MatchString(name) && (rest == own || t.Domain != "" && rest == own+"."+t.Domain)
+}
