@@ -18,6 +18,7 @@ import (
 // What forbids a rollback is said, nothing is touched, and once it is lifted the rollback comes by
 // itself: the control.
 func TestARollbackIsWithheldAndSaysWhy(t *testing.T) {
+	health := newHealth(t)
 	for _, c := range []struct {
 		name    string
 		options stage.Options
@@ -40,6 +41,13 @@ func TestARollbackIsWithheldAndSaysWhy(t *testing.T) {
 				return s.says(lab.Alice, fmt.Sprintf(`{"hold":{"by":"alice","reason":"a planned load test","until":%q}}`, until))
 			},
 			lift: func(s *scene) error { return s.says(lab.Alice, `{"hold":null}`) },
+		},
+		{
+			name:    "blue is not well",
+			options: stage.Options{Policy: stage.Policy(stage.Terms{Health: health.url("${slot}")}), ProbeHosts: []string{"127.0.0.1"}},
+			why:     `stable says itself that it is not well: health: database is "down"`,
+			forbid:  func(*scene) error { health.set("blue", "down"); return nil },
+			lift:    func(*scene) error { health.set("blue", "up"); return nil },
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

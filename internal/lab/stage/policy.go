@@ -21,6 +21,7 @@ type Terms struct {
 	EpisodeClear   string // default 10s
 	Routes         []string
 	AutomaticFor   string // default 24h
+	Health         string // the URL of a health endpoint; default none
 }
 
 //go:embed policy.yaml.tmpl

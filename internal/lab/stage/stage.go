@@ -51,6 +51,8 @@ type Options struct {
 	DaemonMode string
 	// BlindFor is how long blindness lasts before a page; default 10 s.
 	BlindFor time.Duration
+	// ProbeHosts are the hosts that policies may have asked besides their own Services.
+	ProbeHosts []string
 }
 
 // Stage is everything set up. Close it when done.
@@ -257,7 +259,7 @@ func (s *Stage) WriteFiles() error {
 	for i, listen := range s.listens {
 		var text strings.Builder
 		err = t.Execute(&text, map[string]any{"Dir": s.dir, "Listen": listen, "Mode": s.DaemonMode, "Namespace": s.Namespace, "Prometheus": s.Prometheus.URL(),
-			"Pages": s.Pages.URL(), "Chat": s.Chat.URL() + "/api", "Channel": ChannelID, "BlindFor": s.BlindFor})
+			"Pages": s.Pages.URL(), "Chat": s.Chat.URL() + "/api", "Channel": ChannelID, "BlindFor": s.BlindFor, "ProbeHosts": s.ProbeHosts})
 		if err != nil {
 			return err
 		}
