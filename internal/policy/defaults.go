@@ -62,7 +62,7 @@ const istioMatch = `reporter="destination",destination_workload="${deployment}",
 func signals() []v1alpha1.Signal {
 	return []v1alpha1.Signal{
 		{
-			Name: "error-rate", Required: ptr.To(true),
+			Name: "error-rate", Required: ptr.To(true), SLO: "< 0.1%",
 			Ratio:       &v1alpha1.Ratio{Metric: "istio_requests_total", Match: istioMatch, Part: `response_code=~"5.."`},
 			Canary:      &v1alpha1.Cell{Above: "0.5%"},
 			Rollback:    &v1alpha1.Cell{Above: "5%", For: "5m"},
@@ -71,7 +71,7 @@ func signals() []v1alpha1.Signal {
 		},
 		{
 			// Istio's histogram is in milliseconds, and so are its bounds.
-			Name:        "p99-latency",
+			Name: "p99-latency", SLO: "< 100",
 			Quantile:    &v1alpha1.Quantile{Metric: "istio_request_duration_milliseconds", Match: istioMatch, Q: "0.99"},
 			Canary:      &v1alpha1.Cell{Above: "120"},
 			Rollback:    &v1alpha1.Cell{Above: "1000", For: "5m"},

@@ -71,8 +71,8 @@ func TestWhatIsLeftOutIsTheDaemons(t *testing.T) {
 		Matrix: judge.Matrix{
 			Bin: minute, UnavailableFor: 30 * second, Requests: "error-rate",
 			Rows: []judge.Row{
-				{Signal: "error-rate", Kind: signal.Ratio, Unit: "%", Required: true, Cells: cells(0.005, 0.05, 0.01, 0.001)},
-				{Signal: "p99-latency", Kind: signal.Quantile, Q: 0.99, Cells: cells(120, 1000, 200, 100)},
+				{Signal: "error-rate", Kind: signal.Ratio, Unit: "%", Required: true, SLO: &judge.SLO{Than: judge.Below, Value: 0.001}, Cells: cells(0.005, 0.05, 0.01, 0.001)},
+				{Signal: "p99-latency", Kind: signal.Quantile, Q: 0.99, SLO: &judge.SLO{Than: judge.Below, Value: 100}, Cells: cells(120, 1000, 200, 100)},
 				{Signal: "availability", Kind: signal.Kubernetes, Required: true, Cells: []judge.Cell{{Tier: judge.Rollback, Bound: judge.Bound{Unavailable: true}}}},
 			},
 		},
