@@ -37,7 +37,7 @@ lint: ## gofmt, go vet, staticcheck, and whether generated files are up to date
 
 generate: ## deepcopy functions and CRDs
 	$(GO) build -C internal/lab/tools/generate -mod=readonly -o $(CURDIR)/$(BIN)/controller-gen sigs.k8s.io/controller-tools/cmd/controller-gen
-	$(BIN)/controller-gen object crd paths=./internal/signal paths=./internal/schedule paths=./internal/judge paths=./internal/release paths=./internal/api/... output:crd:dir=deploy/crds
+	$(BIN)/controller-gen object crd paths=./internal/signal paths=./internal/schedule paths=./internal/judge paths=./internal/milestone paths=./internal/release paths=./internal/api/... output:crd:dir=deploy/crds
 
 bench: ## a verdict in microseconds, and the daemon's cost with 1 and with 100 releases
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/judge ./internal/release

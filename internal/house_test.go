@@ -23,9 +23,10 @@ var mayImport = map[string][]string{
 	"internal/schedule":     {"signal"},
 	"internal/judge":        {"signal"},
 	"internal/trend":        {"signal"},
-	"internal/release":      {"judge", "schedule", "signal"},
-	"internal/finding":      {"judge", "release", "signal"},
-	"internal/report":       {"finding", "judge", "release", "signal"},
+	"internal/milestone":    {"judge", "signal", "trend"},
+	"internal/release":      {"judge", "milestone", "schedule", "signal"},
+	"internal/finding":      {"judge", "milestone", "release", "signal"},
+	"internal/report":       {"finding", "judge", "milestone", "release", "signal"},
 	"internal/api/v1alpha1": {"release", "signal"},
 	"internal/probe":        {},
 	"internal/policy":       {"api/v1alpha1", "judge", "probe", "release", "schedule", "signal"},
@@ -39,8 +40,8 @@ var mayImport = map[string][]string{
 	"internal/notify/":      {"notify"},
 	"internal/meter":        {"judge", "release", "signal"},
 	"internal/web":          {"finding", "release", "report"},
-	"internal/watchdog":     {"judge", "release", "schedule", "signal"},
-	"internal/watchdog/":    {"judge", "release", "schedule", "signal", "watchdog"},
+	"internal/watchdog":     {"judge", "milestone", "release", "schedule", "signal"},
+	"internal/watchdog/":    {"judge", "milestone", "release", "schedule", "signal", "watchdog"},
 	"internal/backtest":     {"judge", "measure", "release", "signal", "watchdog"},
 	"internal/cli":          {"api/v1alpha1", "backtest", "finding", "judge", "policy", "release", "report", "signal", "store"},
 	"internal/scenario":     {"api/v1alpha1", "backtest", "judge", "measure", "policy", "release", "signal"},
@@ -51,7 +52,7 @@ var mayImport = map[string][]string{
 }
 
 // pure are the packages of the core: functions of their arguments.
-var pure = []string{"signal", "schedule", "judge", "trend", "release", "finding", "report"}
+var pure = []string{"signal", "schedule", "judge", "trend", "milestone", "release", "finding", "report"}
 
 // impure is what the core must not import, and unreachable what it must not reach through any other
 // package either (fmt itself reaches os).

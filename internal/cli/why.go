@@ -23,7 +23,7 @@ func whyCommand(name string, d Deps) *cobra.Command {
 	var o WhyOptions
 	var which report.Which
 	var form output
-	var file string
+	var file, window string
 	cmd := &cobra.Command{
 		Use:   "why RELEASE",
 		Short: "Explain a verdict of a release from its own evidence",
@@ -36,6 +36,9 @@ Without a flag it explains the decision to roll back, else the latest change of
 the verdict, else the latest check. Full evidence is kept for these; an older
 check is one line.
 
+With --milestone it prints instead the report at the end of a window: each signal
+against its SLO and its baseline, with its trend.
+
 The exit code is 0 where the evidence gives the verdict that was recorded, or is
 not there any more, and 1 where it gives another one.`,
 		Example: examples(name,
@@ -44,6 +47,9 @@ not there any more, and 1 where it gives another one.`,
 			"",
 			"# What did the third check say?",
 			"NAME why knowledgebeast-17 -n production --check 3",
+			"",
+			"# Were the SLOs met in the first hour?",
+			"NAME why knowledgebeast-17 -n production --milestone active",
 			"",
 			"# From a Release that was saved, without a cluster",
 			"NAME why -f knowledgebeast-17.yaml --transition 1 -o wide"),
@@ -63,6 +69,9 @@ not there any more, and 1 where it gives another one.`,
 			if err != nil {
 				return fmt.Errorf("why %s: %w", what, err)
 			}
+			if window != "" {
+				return printMilestone(cmd.OutOrStdout(), r, window, form)
+			}
 			return explain(cmd.OutOrStdout(), r, which, form)
 		},
 	}
@@ -74,13 +83,14 @@ not there any more, and 1 where it gives another one.`,
 	f.BoolVar(&which.Latest, "latest", false, "the latest check")
 	f.IntVar(&which.Check, "check", 0, "number of a check, from 1")
 	f.IntVar(&which.Transition, "transition", 0, "number of a change of the verdict, from 1, the oldest that is kept")
+	f.StringVar(&window, "milestone", "", "name of a window of the schedule: the report at its end")
 	return cmd
 }
 
 // oneVerdict wants at most one verdict to be named, and numbers from 1.
 func oneVerdict(cmd *cobra.Command) error {
 	named := ""
-	for _, name := range []string{"decision", "latest", "check", "transition"} {
+	for _, name := range []string{"decision", "latest", "check", "transition", "milestone"} {
 		f := cmd.Flag(name)
 		switch {
 		case !f.Changed:
@@ -136,6 +146,15 @@ func saved(from io.Reader) (report.Release, error) {
 		return report.Release{}, Mistaken(fmt.Errorf("the file holds a %q of %q: want one Release of %q", r.Kind, r.APIVersion, want))
 	}
 	return report.Of(r.Namespace, r.Spec, r.Status), nil
+}
+
+// printMilestone prints the report at the end of a window.
+func printMilestone(to io.Writer, r report.Release, window string, form output) error {
+	m, err := report.FindMilestone(r.State, window)
+	if err != nil {
+		return fmt.Errorf("why %s: %w", r.Spec.Name(), err)
+	}
+	return form.print(to, m, func() string { return report.Milestone(r, m) })
 }
 
 // explain prints a verdict. That its evidence gives another one is an error.

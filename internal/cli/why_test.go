@@ -13,6 +13,7 @@ import (
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
 	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/milestone"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/report"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
@@ -66,6 +67,22 @@ func TestWhyPrintsWhatCheckPrinted(t *testing.T) {
 	}
 	if want := (WhyOptions{Cluster: Cluster{Namespace: "production", Context: "east"}, Release: "kb-7"}); f.explained == nil || *f.explained != want {
 		t.Errorf("asked for %+v, want %+v", f.explained, want)
+	}
+}
+
+func TestWhyPrintsAMilestone(t *testing.T) {
+	r := rolledBack(bad())
+	m := milestone.Milestone{Window: "active", Met: 1, Rows: []milestone.Row{{Signal: "error-rate", Kind: signal.Ratio, Value: 0.25, SLO: &judge.SLO{Than: judge.AtMost, Value: 0.5}, Met: judge.Yes}}}
+	r.Status.Milestones = []milestone.Milestone{m}
+	file := save(t, r)
+	code, stdout, stderr := call(t, &fake{}, "greenwatch why --milestone active -f "+file)
+	if want := report.Milestone(report.Of("production", r.Spec, r.Status), m); code != 0 || stderr != "" || stdout != want {
+		t.Errorf("exit %d, stderr %q, stdout\n%s\nwant\n%s", code, stderr, stdout, want)
+	}
+	var got milestone.Milestone
+	code, stdout, _ = call(t, &fake{}, "greenwatch why --milestone active -o json -f "+file)
+	if err := json.Unmarshal([]byte(stdout), &got); code != 0 || err != nil || got.Window != "active" || len(got.Rows) != 1 {
+		t.Errorf("exit %d, %v, stdout\n%s", code, err, stdout)
 	}
 }
 
@@ -126,6 +143,8 @@ func TestWhyComplains(t *testing.T) {
 		"":                               {2, "Error: name the RELEASE" + help},
 		"kb-7 -f " + file:                {2, "Error: want a RELEASE or --filename, got both" + help},
 		"kb-7 --latest --check 3":        {2, "Error: --latest and --check: want one verdict" + help},
+		"kb-7 --latest --milestone a":    {2, "Error: --latest and --milestone: want one verdict" + help},
+		"kb-7 --milestone a":             {1, "Error: why -0: no window \"a\", and no milestone was made yet\n"},
 		"kb-7 --check 0":                 {2, "Error: --check 0: want a number from 1" + help},
 		"kb-7 --transition -1":           {2, "Error: --transition -1: want a number from 1" + help},
 		"-f " + other:                    {2, "Error: why " + other + `: the file holds a "" of "": want one Release of "greenwatch.dev/v1alpha1"` + "\n"},

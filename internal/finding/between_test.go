@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/milestone"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/schedule"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
@@ -132,6 +133,9 @@ func tellings() []told {
 		{"accepted by a person", watching(), after(watching(), func(s *release.State) { s.Phase = release.Accepted }),
 			release.People{Decision: &release.Decision{Choice: release.ChooseAccept, By: "anna"}}, []Said{
 				{release.CodeAccepted, "v2 (green) is accepted by anna"}}},
+		{"a window ends", watching(), after(watching(), func(s *release.State) { s.Milestones = []milestone.Milestone{closed()} }), release.People{}, []Said{
+			{release.CodeMilestone, "active (1h): 1 of 3 SLOs met, 1 missed, 1 unknown; " +
+				"p99-latency 112 ms, SLO < 100 ms, baseline 85 ms, creeps up: 0.5 % to 2.1 % over 100 ms; cache-hit-ratio is unknown: Idle; made late"}}},
 		{"the next release", watching(), after(watching(), func(s *release.State) { s.Phase = release.Superseded }), release.People{}, []Said{
 			{release.CodeSuperseded, "the next release has traffic: v2 (green) is no longer watched as a release"}}},
 		{"no policy any more", watching(), after(watching(), func(s *release.State) { s.Phase = release.Orphaned }), release.People{}, []Said{

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/knowledgebeast/greenwatch/internal/milestone"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 )
 
@@ -19,6 +20,8 @@ type Facts struct {
 	Incident release.Incident
 	// Check is the one spoken of, for CheckDone.
 	Check release.CheckLine
+	// Milestone is the one spoken of, for MilestoneMade.
+	Milestone milestone.Milestone
 }
 
 // Name says a side for people: its version, or else its revision, and its slot.

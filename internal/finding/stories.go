@@ -41,6 +41,11 @@ func stories() []Entry {
 			Do:   "Nothing, unless another finding says so.",
 		},
 		{
+			Code: release.CodeMilestone, Title: "Milestone", news: milestones,
+			Text: milestoneText,
+			Do:   "Look at what is missed or unknown: kubectl greenwatch why {release} -n {namespace} --milestone with the window's name.",
+		},
+		{
 			Code: release.CodeVerdictChanged, Title: "Verdict changed", news: verdictChanged,
 			Text: verdictText,
 			Do:   "Ask why: kubectl greenwatch why {release} -n {namespace}",

@@ -79,6 +79,8 @@ type Row struct {
 	Unit string `json:"unit,omitempty"`
 	// Required signals make a check blind when they are unknown.
 	Required bool `json:"required,omitempty"`
+	// SLO is for the milestones.
+	SLO *SLO `json:"slo,omitempty"`
 	// +kubebuilder:validation:MaxItems=8
 	Cells []Cell `json:"cells,omitempty"`
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/knowledgebeast/greenwatch/internal/measure"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
+	"github.com/knowledgebeast/greenwatch/internal/watchdog"
 )
 
 // What each good scrape of the target adds: 20 requests, 2 of them bad, and as many observations,
@@ -93,6 +94,10 @@ func testLive(t *testing.T, s server, live *target) {
 		{Kind: signal.Quantile, Metric: "live_classic", Q: 0.95},
 		{Kind: signal.Query, PromQL: fmt.Sprintf("sum(max_over_time(live_total[1m] @ %d))", hole)},
 	}, r)
+	overall := c.Read(t.Context(), []signal.Ask{
+		watchdog.Overall(signal.Ask{Kind: signal.Quantile, Metric: "live_native", Match: `job="live"`, Q: 0.95}, r.To.Sub(r.From)),
+		watchdog.Overall(signal.Ask{Kind: signal.Quantile, Metric: "live_classic", Q: 0.95}, r.To.Sub(r.From)),
+	}, measure.Range{From: r.To - 1, To: r.To, Bin: second})
 	if readings[3].Cause != signal.Known {
 		t.Fatalf("count before the hole: %s: %s", readings[3].Cause, readings[3].Detail)
 	}
@@ -103,6 +108,11 @@ func testLive(t *testing.T, s server, live *target) {
 		{1 + (4.0-1)*0.5, 1e-9}, // the middle of the bucket from 1 to 4
 	} {
 		t.Run([]string{"ratio", "native", "classic"}[i], func(t *testing.T) {
+			if i > 0 {
+				if got := overall[i-1]; got.Cause != signal.Known || math.Abs(float64(got.Bins[0].Value)-exact.value) > max(exact.tolerance, 1e-6) {
+					t.Errorf("of the whole time: %+v; want %g within %g", got, exact.value, exact.tolerance)
+				}
+			}
 			checkLive(t, readings[i], hole, before, exact.value, exact.tolerance)
 			for _, b := range readings[i].Bins {
 				if slow := b.Total / 10; len(b.Over) > 0 && (b.Over[0].Least != slow || b.Over[0].Most != slow) || i == 1 && b.Cause == signal.Known && len(b.Over) == 0 {

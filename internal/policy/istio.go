@@ -62,7 +62,7 @@ func istioSignals(reporter string, slots []v1alpha1.Slot) []v1alpha1.Signal {
 	match := istioMatch(reporter, slots)
 	failed := func(name string, part v1alpha1.Selector) v1alpha1.Signal {
 		return v1alpha1.Signal{
-			Name: name, Required: ptr.To(true),
+			Name: name, Required: ptr.To(true), SLO: "< 0.1%",
 			Ratio:       &v1alpha1.Ratio{Metric: istioRequests, Match: match, Part: part},
 			Canary:      &v1alpha1.Cell{Above: "0.5%"},
 			Rollback:    &v1alpha1.Cell{Above: "5%", For: "5m"},
@@ -74,7 +74,7 @@ func istioSignals(reporter string, slots []v1alpha1.Slot) []v1alpha1.Signal {
 		failed("error-rate", istioErrors),
 		failed("grpc-error-rate", istioGRPCErrors),
 		{
-			Name: "p99-latency", Unit: v1alpha1.Milliseconds,
+			Name: "p99-latency", Unit: v1alpha1.Milliseconds, SLO: "< 100ms",
 			Quantile:    &v1alpha1.Quantile{Metric: "istio_request_duration_milliseconds", Match: match, Q: "0.99"},
 			Canary:      &v1alpha1.Cell{Above: "250ms"},
 			Rollback:    &v1alpha1.Cell{Above: "1s", For: "5m"},

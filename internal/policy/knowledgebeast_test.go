@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
+	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/policy"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
@@ -59,6 +60,22 @@ func TestExampleIsTheChecklistsSchedule(t *testing.T) {
 		if c.got != c.want {
 			t.Errorf("%s: %s, want %s", name, c.got, c.want)
 		}
+	}
+}
+
+// 10.2, Verify SLO compliance: P99 latency < 100ms, error rate < 0.1%, cache hit ratio > 70%. Its availability of 100% is
+// no signal's: what Kubernetes says of the past is not kept.
+func TestExampleHasTheChecklistsSLOs(t *testing.T) {
+	got := map[string]judge.SLO{}
+	for _, row := range shippedPlan(t).Matrix.Rows {
+		if row.SLO != nil {
+			got[row.Signal] = *row.SLO
+		}
+	}
+	want := map[string]judge.SLO{"p99-latency": {Than: judge.Below, Value: 0.1}, "error-rate": {Than: judge.Below, Value: 0.001},
+		"cache-hit-ratio": {Than: judge.Above, Value: 0.7}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("SLOs (-checklist +example):\n%s", diff)
 	}
 }
 

@@ -72,9 +72,9 @@ func TestWhatIsLeftOutIsTheDaemons(t *testing.T) {
 		Matrix: judge.Matrix{
 			Bin: minute, UnavailableFor: 30 * second, Requests: "error-rate",
 			Rows: []judge.Row{
-				{Signal: "error-rate", Kind: signal.Ratio, Unit: "%", Required: true, Cells: cells(0.005, 0.05, 0.01, 0.001)},
-				{Signal: "grpc-error-rate", Kind: signal.Ratio, Unit: "%", Required: true, Cells: cells(0.005, 0.05, 0.01, 0.001)},
-				{Signal: "p99-latency", Kind: signal.Quantile, Q: 0.99, Unit: "milliseconds", Cells: cells(250, 1000, 250, 100)},
+				{Signal: "error-rate", Kind: signal.Ratio, Unit: "%", Required: true, SLO: &judge.SLO{Than: judge.Below, Value: 0.001}, Cells: cells(0.005, 0.05, 0.01, 0.001)},
+				{Signal: "grpc-error-rate", Kind: signal.Ratio, Unit: "%", Required: true, SLO: &judge.SLO{Than: judge.Below, Value: 0.001}, Cells: cells(0.005, 0.05, 0.01, 0.001)},
+				{Signal: "p99-latency", Kind: signal.Quantile, Q: 0.99, Unit: "milliseconds", SLO: &judge.SLO{Than: judge.Below, Value: 100}, Cells: cells(250, 1000, 250, 100)},
 				{Signal: "throughput", Kind: signal.Rate, Unit: "/s"},
 				{Signal: "availability", Kind: signal.Kubernetes, Required: true, Cells: []judge.Cell{{Tier: judge.Rollback, Bound: judge.Bound{Unavailable: true}}}},
 			},

@@ -41,6 +41,7 @@ func (r *reader) signal(path string, s v1alpha1.Signal, terms signalTerms) (judg
 		}
 	}
 	q.Over = bounds(row)
+	row.SLO = r.slo(path+".slo", row, s.SLO)
 	return row, q
 }
 

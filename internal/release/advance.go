@@ -32,6 +32,7 @@ var rules = []struct {
 	{"verdict: before", takeBefore},
 	{"verdict: guard", takeGuard},
 	{"verdict: check", takeCheck},
+	{"verdict: milestone", takeMilestone},
 	{"verdict: episode", takeEpisode},
 	{"life", live},
 	{"ladder: decide", decide},
@@ -56,13 +57,14 @@ func Advance(old State, o Observed) State {
 	return fit(*t.s)
 }
 
-// fork copies a state for the rules to change: all but the verdicts with evidence, by far the most of it,
-// which rules replace and never change. Most looks change nothing, and then nothing of it was copied.
+// fork copies a state for the rules to change: all but the verdicts with evidence and the milestones, by far the
+// most of it, which rules replace or add to and never change. Most looks change nothing, and then nothing of it was copied.
 func (s State) fork() *State {
 	light := s
-	light.Latest, light.Transitions, light.Decision = nil, nil, nil
+	light.Latest, light.Transitions, light.Decision, light.Milestones = nil, nil, nil, nil
 	next := light.DeepCopy()
 	next.Latest, next.Transitions, next.Decision = s.Latest, slices.Clip(s.Transitions), s.Decision
+	next.Milestones = slices.Clip(s.Milestones)
 	return next
 }
 

@@ -63,12 +63,14 @@ func watched(b *testing.B) (release.State, release.Observed) {
 			v.Tier, v.Signal = judge.Blind, "error-rate"
 		}
 		o.Check = &release.CheckVerdict{Check: c, Verdict: v}
+		m := longest(c.Window, judge.Yes)
+		m.At, o.Milestone = c.At, &m
 		s = release.Advance(s, o)
 	}
 	v := verdictOf(p, o.Now+15, 0.0005)
-	o.Now, o.Guard, o.Check = o.Now+15, &v, nil
+	o.Now, o.Guard, o.Check, o.Milestone = o.Now+15, &v, nil, nil
 	s = release.Advance(s, o)
-	if s.Phase != release.Watching || s.Checks != 58 || s.Verdict.Tier != judge.Proceed {
+	if s.Phase != release.Watching || s.Checks != 58 || len(s.Milestones) != 2 || s.Verdict.Tier != judge.Proceed {
 		b.Fatalf("the release is %s after %d checks, verdict %s; want Watching, 58, Proceed", s.Phase, s.Checks, s.Verdict.Tier)
 	}
 	return s, o
@@ -99,6 +101,9 @@ func BenchmarkAdvanceDecide(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		next = release.Advance(s, o)
+	}
+	if size := bytesOf(b, next); size > release.MaxBytes {
+		b.Fatalf("the state takes %d bytes", size)
 	}
 	if next.Ladder == nil || next.Phase != release.RollingBack {
 		b.Fatalf("the release is %s, want %s: %+v", next.Phase, release.RollingBack, next.Conditions)

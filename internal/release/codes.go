@@ -24,6 +24,7 @@ const (
 	CodeCanaryStarted       Code = "CanaryStarted"       // the candidate has its first traffic
 	CodeCutover             Code = "Cutover"             // the candidate has all the traffic: the schedule runs
 	CodeCheckDone           Code = "CheckDone"           // a check of the schedule has its verdict
+	CodeMilestone           Code = "Milestone"           // a window has ended: its SLOs, baselines and trends
 	CodeVerdictChanged      Code = "VerdictChanged"      // another tier stands now
 	CodeHeld                Code = "Held"                // a person holds automatic action
 	CodeHoldEnded           Code = "HoldEnded"           // automatic action is allowed again

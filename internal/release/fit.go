@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/milestone"
 )
 
 // MaxBytes is the most that a saved state may take.
@@ -17,14 +18,20 @@ var thinners = []func(*State){
 	func(s *State) { each(latest(s), dropQueries) },
 	func(s *State) { s.Transitions = tail(s.Transitions, 2) },
 	func(s *State) { each(latest(s), onlyDecisive) },
+	func(s *State) { thinFormer(s, withSLO) },
 	func(s *State) { s.Lines = tail(s.Lines, 32) },
+	func(s *State) { thinFormer(s, notMet) },
 	func(s *State) { each(decision(s), dropQueries) },
 	func(s *State) { s.Transitions = nil },
 	func(s *State) { each(latest(s), dropOthersWords) },
 	func(s *State) { each(decision(s), onlyDecisive) },
 	func(s *State) { each(latest(s), dropOthers) },
+	func(s *State) { thinFormer(s, none) },
+	func(s *State) { thinAll(s, withSLO) },
 	func(s *State) { each(decision(s), dropOthersWords) },
 	func(s *State) { each(decision(s), dropOthers) },
+	func(s *State) { thinAll(s, notMet) },
+	func(s *State) { thinAll(s, none) },
 }
 
 // fit keeps a state within MaxBytes by thinning evidence, the decision's last.
@@ -105,6 +112,23 @@ func dropOthersWords(v *judge.Verdict) {
 func dropOthers(v *judge.Verdict) {
 	v.Thinned = true
 	v.Evidence = slices.DeleteFunc(v.Evidence, func(e judge.Evidence) bool { return e.Signal != v.Signal })
+}
+
+func withSLO(r milestone.Row) bool { return r.SLO != nil }
+func notMet(r milestone.Row) bool  { return r.SLO != nil && r.Met != judge.Yes }
+func none(milestone.Row) bool      { return false }
+
+// thinFormer thins all milestones but the latest.
+func thinFormer(s *State, keep func(milestone.Row) bool) {
+	for i := range max(0, len(s.Milestones)-1) {
+		s.Milestones[i].Thin(keep)
+	}
+}
+
+func thinAll(s *State, keep func(milestone.Row) bool) {
+	for i := range s.Milestones {
+		s.Milestones[i].Thin(keep)
+	}
 }
 
 func tail[T any](s []T, n int) []T { return s[max(0, len(s)-n):] }

@@ -47,7 +47,7 @@ func liveWatching(t *turn) {
 		t.taken()
 		return
 	}
-	if int(t.s.Checks) >= t.s.Grid.Count() && !t.s.Episode.Open() {
+	if int(t.s.Checks) >= t.s.Grid.Count() && !t.s.Episode.Open() && !t.awaitsMilestone() {
 		t.end(Accepted)
 	}
 }

@@ -2,6 +2,7 @@ package release
 
 import (
 	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/milestone"
 	"github.com/knowledgebeast/greenwatch/internal/schedule"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
@@ -159,6 +160,8 @@ type Observed struct {
 	Away bool
 	// Check is the verdict of the next check, if it was due.
 	Check *CheckVerdict
+	// Milestone is the report at the end of a window, if it was due and could be made.
+	Milestone *milestone.Milestone
 	// Traffic is the proof's measurement, if it was due.
 	Traffic *Traffic
 	// Before is the candidate's requests per second before its first traffic, if it was due.

@@ -100,6 +100,8 @@ type Needs struct {
 	Traffic bool
 	// Check asks for the verdict of the check that is due.
 	Check bool
+	// Milestone asks for the report at the end of a window.
+	Milestone bool
 }
 
 // ConsiderEvery is how often the guard looks at the consider cells.
@@ -130,6 +132,9 @@ func Need(s State, plan *Plan, now signal.Instant, tick int64) Needs {
 	n.Before = s.Before == nil && plan.Requests != nil
 	n.Baseline = s.Baseline == nil && plan.Baseline > 0
 	n.Check = s.Phase == Watching && !s.NextCheck.IsZero() && now >= s.NextCheck.Add(plan.Limits.Settle)
+	// First with the check that ends its window, then, while that is in vain, as often as the guard considers.
+	_, due := DueMilestone(s, n.Check)
+	n.Milestone = due && (n.Check || n.Consider)
 	return n
 }
 

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/milestone"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/schedule"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
@@ -78,6 +79,9 @@ type sim struct {
 	sticky   bool                    // requests go on reaching the candidate
 	warmUp   time.Duration           // how long new replicas take; negative: they never get ready
 	dead     map[string]bool         // sinks that can't be reached
+	away     bool                    // no milestone can be measured
+	missed   bool                    // the SLO is missed
+	attempts int                     // to make a milestone
 	perform  map[release.Deed]func(release.Action) (release.Result, string)
 	script   []event
 	outcomes []release.Outcome // fed to every call, again and again
@@ -245,7 +249,22 @@ func (s *sim) observe() release.Observed {
 	if c, ok := s.state.Grid.Check(s.state.Cutover, int(s.state.Checks)+1); need.Check && ok {
 		o.Check = &release.CheckVerdict{Check: c, Late: s.now > c.At.Add(dur(time.Minute)), Verdict: s.check(c)}
 	}
+	if c, due := release.DueMilestone(s.state, need.Check); need.Milestone && due {
+		o.Milestone = s.milestone(c)
+	}
 	return o
+}
+
+func (s *sim) milestone(c schedule.Check) *milestone.Milestone {
+	s.attempts++
+	m := milestone.Milestone{Window: c.Window, At: c.At, After: c.At.Sub(s.state.Cutover), Met: 1}
+	switch {
+	case s.away:
+		return nil
+	case s.missed:
+		m.Met, m.Missed = 0, 1
+	}
+	return &m
 }
 
 // judge judges a slot now, from what the script says.

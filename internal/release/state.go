@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/milestone"
 	"github.com/knowledgebeast/greenwatch/internal/schedule"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
@@ -286,6 +287,9 @@ type State struct {
 	Transitions []judge.Verdict `json:"transitions,omitempty"`
 	// Decision is the verdict, with full evidence, that the rollback rests on.
 	Decision *judge.Verdict `json:"decision,omitempty"`
+	// Milestones are the reports at the ends of the windows, in their order.
+	// +kubebuilder:validation:MaxItems=8
+	Milestones []milestone.Milestone `json:"milestones,omitempty"`
 
 	Readiness Readiness `json:"readiness,omitempty"`
 	// +kubebuilder:validation:MaxLength=512

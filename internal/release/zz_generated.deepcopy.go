@@ -6,6 +6,7 @@ package release
 
 import (
 	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/milestone"
 	"github.com/knowledgebeast/greenwatch/internal/schedule"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
@@ -292,6 +293,11 @@ func (in *Observed) DeepCopyInto(out *Observed) {
 	if in.Check != nil {
 		in, out := &in.Check, &out.Check
 		*out = new(CheckVerdict)
+		(*in).DeepCopyInto(*out)
+	}
+	if in.Milestone != nil {
+		in, out := &in.Milestone, &out.Milestone
+		*out = new(milestone.Milestone)
 		(*in).DeepCopyInto(*out)
 	}
 	if in.Traffic != nil {
@@ -656,6 +662,13 @@ func (in *State) DeepCopyInto(out *State) {
 		in, out := &in.Decision, &out.Decision
 		*out = new(judge.Verdict)
 		(*in).DeepCopyInto(*out)
+	}
+	if in.Milestones != nil {
+		in, out := &in.Milestones, &out.Milestones
+		*out = make([]milestone.Milestone, len(*in))
+		for i := range *in {
+			(*in)[i].DeepCopyInto(&(*out)[i])
+		}
 	}
 	if in.Conditions != nil {
 		in, out := &in.Conditions, &out.Conditions

@@ -16,27 +16,30 @@ type story struct {
 	// verdict says what stands and why; sides who is judged and where the traffic could go back to.
 	verdict, sides string
 	// numbers is the newest verdict that has its evidence, or nil.
-	numbers   *judge.Verdict
-	findings  []string
-	done      []string
-	readiness string
-	next      []string
-	context   []string
+	numbers  *judge.Verdict
+	findings []string
+	// milestones are the reports at the ends of the windows.
+	milestones []string
+	done       []string
+	readiness  string
+	next       []string
+	context    []string
 }
 
 func compose(r Release, d dialect) story {
 	c := composer{Release: r, dialect: d}
 	return story{
-		emoji:     emoji(r.State),
-		title:     title(r),
-		verdict:   c.verdict(),
-		sides:     c.sides(),
-		numbers:   finding.Newest(r.State),
-		findings:  c.findings(),
-		done:      c.done(),
-		readiness: c.readiness(),
-		next:      c.next(),
-		context:   c.context(),
+		emoji:      emoji(r.State),
+		title:      title(r),
+		verdict:    c.verdict(),
+		sides:      c.sides(),
+		numbers:    finding.Newest(r.State),
+		findings:   c.findings(),
+		milestones: c.milestones(),
+		done:       c.done(),
+		readiness:  c.readiness(),
+		next:       c.next(),
+		context:    c.context(),
 	}
 }
 

@@ -183,6 +183,7 @@ func cases() map[string]release.State {
 			l.Automatic, l.By, l.Verdict = false, "anna", judge.Verdict{Reason: "anna decided: wrong prices"}
 		}),
 		"traffic-gone": taken,
+		"reported":     reported(),
 		"accepted":     accepted,
 	}
 }
@@ -191,6 +192,7 @@ func plan() release.Plan {
 	const minute = signal.Duration(time.Minute)
 	return release.Plan{Generation: 3, Mode: release.Enforce, VirtualService: "knowledgebeast", HTTPRoutes: []string{"api"},
 		Slots:    []release.Slot{{Name: "blue", Deployment: "knowledgebeast-blue"}, {Name: "green", Deployment: "knowledgebeast-green"}},
-		Schedule: schedule.Default(), GuardEvery: minute / 4, Matrix: judge.Matrix{Bin: minute}, Prometheus: "main",
+		Schedule: schedule.Default(), GuardEvery: minute / 4, Matrix: judge.Matrix{Bin: minute, Rows: []judge.Row{{Signal: "error-rate", Kind: signal.Ratio, SLO: slo(judge.Below, 0.001)}, {Signal: "throughput", Kind: signal.Rate},
+			{Signal: "p99-latency", Kind: signal.Quantile, Unit: "seconds", SLO: slo(judge.AtMost, 0.1)}}}, Prometheus: "main",
 		Limits: release.Limits{AutomaticFor: 1440 * minute, ProofWithin: 5 * minute, WatchStableFor: 5 * minute, KeepCandidateFor: 60 * minute}}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 )
 
@@ -20,6 +21,7 @@ func InForce(p release.Plan) string {
 		{"rollback", fmt.Sprintf("automatic until %s after cutover, proof within %s", l.AutomaticFor, l.ProofWithin)},
 		{"canary", map[bool]string{true: "canary cells roll back", false: "canary cells ask"}[l.OnCanary]},
 		{"afterwards", fmt.Sprintf("stable watched for %s, candidate scaled down after %s", l.WatchStableFor, l.KeepCandidateFor)},
+		{"slos", slos(p.Matrix.Rows)},
 		{"prometheus", p.Prometheus},
 		{"notify", strings.Join(p.Notify, ", ")},
 	}
@@ -42,6 +44,16 @@ func slots(list []release.Slot) string {
 	var parts []string
 	for _, s := range list {
 		parts = append(parts, fmt.Sprintf("%s (Deployment %s)", s.Name, s.Deployment))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func slos(rows []judge.Row) string {
+	var parts []string
+	for _, r := range rows {
+		if r.SLO != nil {
+			parts = append(parts, r.Signal+" "+r.SLO.Text(r))
+		}
 	}
 	return strings.Join(parts, ", ")
 }

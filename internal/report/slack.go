@@ -34,6 +34,7 @@ func Slack(r Release) (text string, blocks json.RawMessage) {
 		list = append(list, listing("Numbers as of "+slackTime(s.numbers.At), table(numbers(*s.numbers))))
 	}
 	list = appendSection(list, "Findings", s.findings)
+	list = appendSection(list, "Milestones", s.milestones)
 	list = appendSection(list, "Done", s.done)
 	if s.readiness != "" {
 		list = appendSection(list, "Rollback readiness", []string{s.readiness})

@@ -14,6 +14,7 @@ func Text(r Release) string {
 		paragraph(&b, "Numbers as of "+s.numbers.At.String(), strings.Split(strings.TrimRight(table(numbers(*s.numbers)), "\n"), "\n")...)
 	}
 	paragraph(&b, "Findings", s.findings...)
+	paragraph(&b, "Milestones", s.milestones...)
 	paragraph(&b, "Done", s.done...)
 	if s.readiness != "" {
 		paragraph(&b, "Rollback readiness", s.readiness)

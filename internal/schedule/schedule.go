@@ -85,6 +85,14 @@ func (s Schedule) Check(cutover signal.Instant, number int) (Check, bool) {
 	return Check{}, false
 }
 
+// Last gives the last check of the window of that index, from 0.
+func (s Schedule) Last(cutover signal.Instant, window int) (Check, bool) {
+	if window < 0 || window >= len(s) {
+		return Check{}, false
+	}
+	return s.Check(cutover, s[:window+1].Count())
+}
+
 // Due gives the first check after number done whose time has come by now.
 func (s Schedule) Due(cutover signal.Instant, done int, now signal.Instant) (Check, bool) {
 	c, ok := s.Check(cutover, done+1)

@@ -46,6 +46,14 @@ func (d *Daemon) measure(ctx context.Context, m measurement, o *release.Observed
 	if m.need.Check {
 		o.Check = d.check(ctx, m, o)
 	}
+	if m.need.Milestone && !decides(m, o) {
+		o.Milestone = d.milestone(ctx, m, o.Now)
+	}
+}
+
+// decides tells whether the guard has just found what calls for a rollback: nothing may hold that up.
+func decides(m measurement, o *release.Observed) bool {
+	return o.Guard != nil && o.Guard.Tier == judge.Rollback && m.record.State.Verdict.Tier != judge.Rollback
 }
 
 func rollbackCells(c judge.Cell) bool { return c.Tier == judge.Rollback }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/milestone"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
@@ -30,7 +31,11 @@ func Replay(ctx context.Context, e Edges, p Past, see func(old, next release.Sta
 			return r.State, err
 		}
 		o := release.Observed{Now: at, Namespace: r.Namespace, Spec: r.Spec, Plan: p.Plan, Mode: release.Observe, World: p.World(at)}
-		d.measure(ctx, measurement{plan: p.Plan, record: r, need: release.Need(r.State, p.Plan, at, d.ticks.of(r.Name()))}, &o)
+		need := release.Need(r.State, p.Plan, at, d.ticks.of(r.Name()))
+		if c, due := release.DueMilestone(r.State, need.Check); due { // nobody is told of what is past
+			o.Milestone, need.Milestone = &milestone.Milestone{Window: c.Window, At: c.At}, false
+		}
+		d.measure(ctx, measurement{plan: p.Plan, record: r, need: need}, &o)
 		next := release.Advance(r.State, o)
 		see(r.State, next, o)
 		r.State, r.Spec.Cutover = next, next.Cutover

@@ -67,6 +67,11 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.growth) || ((!has(self.canary) || !has(self.canary.reachesLimitWithin)) && (!has(self.rollback) || !has(self.rollback.reachesLimitWithin)) && (!has(self.consider) || !has(self.consider.reachesLimitWithin)) && (!has(self.investigate) || !has(self.investigate.reachesLimitWithin)))",message="reachesLimitWithin is for a growth signal; write above or below, or growth: {metric: ...}"
 // +kubebuilder:validation:XValidation:rule="!has(self.probe) || ((!has(self.canary) || has(self.canary.failing) || has(self.canary.above) && self.canary.above.matches('^[0-9]{1,9}$')) && (!has(self.rollback) || has(self.rollback.failing) || has(self.rollback.above) && self.rollback.above.matches('^[0-9]{1,9}$')) && (!has(self.consider) || has(self.consider.failing) || has(self.consider.above) && self.consider.above.matches('^[0-9]{1,9}$')) && (!has(self.investigate) || has(self.investigate.failing) || has(self.investigate.above) && self.investigate.above.matches('^[0-9]{1,9}$')))",message="a probe counts components that fail; write failing: true, or a whole number such as above: \"1\", as the bound of its cells"
 // +kubebuilder:validation:XValidation:rule="has(self.probe) || ((!has(self.canary) || !has(self.canary.failing)) && (!has(self.rollback) || !has(self.rollback.failing)) && (!has(self.consider) || !has(self.consider.failing)) && (!has(self.investigate) || !has(self.investigate.failing)))",message="failing is for a probe signal; write above or below, or probe: {url: ...}"
+// +kubebuilder:validation:XValidation:rule="!has(self.slo) || has(self.ratio) || has(self.quantile) || has(self.rate) || has(self.query)",message="slo is for what is measured over a window: ratio, quantile, rate or query; leave it out"
+// +kubebuilder:validation:XValidation:rule="!has(self.slo) || !has(self.ratio) || self.slo.matches('^([<>]=? ?)?(100|[0-9]{1,2}([.][0-9]{1,6})?)%$')",message="a ratio's slo is a percentage; write it from 0% to 100%, such as slo: 0.1%, or slo: '>= 70%'"
+// +kubebuilder:validation:XValidation:rule="!has(self.slo) || !(has(self.unit) && (has(self.quantile) || has(self.query))) || self.slo.matches('^([<>]=? ?)?([0-9]{1,6}([.][0-9]{1,6})?(h|m|s|ms))+$')",message="an slo in seconds is a duration; write it with its unit, such as slo: 100ms"
+// +kubebuilder:validation:XValidation:rule="!has(self.slo) || has(self.unit) || !(has(self.quantile) || has(self.rate) || has(self.query)) || self.slo.matches('^([<>]=? ?)?-?[0-9]{1,15}([.][0-9]{1,15})?(e-?[0-9]{1,2})?$')",message="the slo of a signal without a unit is a bare number; write it such as slo: '<= 100', or give the signal unit: seconds"
+// +kubebuilder:validation:XValidation:rule="!has(self.slo) || self.slo.matches('^[<>]') || [has(self.canary) && (has(self.canary.above) || has(self.canary.risesAboveBaselineBy)), has(self.rollback) && (has(self.rollback.above) || has(self.rollback.risesAboveBaselineBy)), has(self.consider) && (has(self.consider.above) || has(self.consider.risesAboveBaselineBy)), has(self.investigate) && (has(self.investigate.above) || has(self.investigate.risesAboveBaselineBy))].exists(b, b) != [has(self.canary) && (has(self.canary.below) || has(self.canary.fallsBelowBaselineBy)), has(self.rollback) && (has(self.rollback.below) || has(self.rollback.fallsBelowBaselineBy)), has(self.consider) && (has(self.consider.below) || has(self.consider.fallsBelowBaselineBy)), has(self.investigate) && (has(self.investigate.below) || has(self.investigate.fallsBelowBaselineBy))].exists(b, b)",message="the cells do not say which side of the slo is better; write it such as slo: '<= 100ms' or slo: '>= 70%'"
 type Signal struct {
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="not a signal's name; write lower-case letters, digits and dashes, such as error-rate"
@@ -80,6 +85,14 @@ type Signal struct {
 	// durations. Without it they are bare numbers.
 	// +optional
 	Unit Unit `json:"unit,omitempty"`
+
+	// SLO is what the signal is to be over a whole window, in the unit of its bounds: "0.1%", "100ms", or ">= 70%".
+	// Without a sign it is the most that is allowed, or the least where the cells look for less. The milestones at the
+	// ends of the windows tell whether it was met; no verdict depends on it.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32
+	SLO string `json:"slo,omitempty"`
 
 	// Ratio is a part of all events.
 	Ratio *Ratio `json:"ratio,omitempty"`

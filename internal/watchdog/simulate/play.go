@@ -102,6 +102,9 @@ func (s *Service) ends(c Course, add func(string, ...any)) {
 		if want == release.Accepted && int(state.Checks) != state.Grid.Count() {
 			add("no-lost-check: %s has %d checks, want %d", name, state.Checks, state.Grid.Count())
 		}
+		if want == release.Accepted && len(state.Milestones) != len(state.Grid) {
+			add("%s has %d milestones, want %d", name, len(state.Milestones), len(state.Grid))
+		}
 	}
 	if got := s.vs.live().shares[Green]; got != c.Share {
 		add("green has a share of %v, want %v", got, c.Share)

@@ -87,8 +87,11 @@ func (s *Service) bin(p *prometheus, a signal.Ask, end signal.Instant, long sign
 	q := s.qualityOf(d.revision, end.Time())
 	b.Total = signal.Number(math.Round(total))
 	switch {
+	case a.Kind == signal.Query: // of the whole, for the eye
+		return signal.Bin{End: end, Value: signal.Number(q.Latency)}
 	case a.Kind == signal.Quantile:
 		b.Value = signal.Number(q.Latency)
+		b.Over = over(a.Over, b)
 	case b.Total > 0:
 		b.Part = signal.Number(math.Round(bad))
 		b.Value = b.Part / b.Total
@@ -97,6 +100,18 @@ func (s *Service) bin(p *prometheus, a signal.Ask, end signal.Instant, long sign
 		b.Value, b.Cause = signal.Number(math.NaN()), signal.Idle
 	}
 	return b
+}
+
+// over counts the requests over each bound: all are as slow as the quantile says.
+func over(bounds []signal.Number, b signal.Bin) (out []signal.Over) {
+	for _, bound := range bounds {
+		o := signal.Over{Bound: bound}
+		if b.Value > bound {
+			o.Least, o.Most = b.Total, b.Total
+		}
+		out = append(out, o)
+	}
+	return out
 }
 
 // counts gives a slot's requests of a stretch, and the failed ones.

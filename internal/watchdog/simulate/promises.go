@@ -31,6 +31,7 @@ func (w *World) saved(s *Service, o object, next release.State, size int) {
 		w.breaks("%s was %s and became %s", name, old.Phase, next.Phase)
 	}
 	w.checked(name, old, next)
+	w.closed(name, old, next)
 	w.noted(name, next)
 	if l := next.Ladder; l != nil && l.Automatic && (old.Ladder == nil || old.Ladder.Decided != l.Decided) {
 		w.decided(s, o, next)
@@ -52,6 +53,21 @@ func (w *World) checked(name string, old, next release.State) {
 		w.breaks("no-lost-check: %s has check %d of %s, want %s", name, line.Number, line.At, c.At)
 	case line.Tier == "" || line.Tier == judge.Blind && line.Cause == "":
 		w.breaks("no-lost-check: %s has check %d without verdict or cause", name, line.Number)
+	}
+}
+
+// closed sees that each window that ends gets one milestone, in order and after its last check.
+func (w *World) closed(name string, old, next release.State) {
+	n := len(next.Milestones)
+	if n < len(old.Milestones) || n > len(old.Milestones)+1 {
+		w.breaks("once: %s went from %d milestones to %d", name, len(old.Milestones), n)
+	}
+	if n == len(old.Milestones) {
+		return
+	}
+	m := next.Milestones[n-1]
+	if c, ok := next.Grid.Last(next.Cutover, n-1); !ok || m.Window != c.Window || m.At != c.At || int(next.Checks) < c.Number {
+		w.breaks("%s has milestone %s of %s after %d checks, want %+v", name, m.Window, m.At, next.Checks, c)
 	}
 }
 

@@ -222,13 +222,13 @@ func num(f float64) *signal.Number {
 // rows is a matrix of three signals; the bounds last as long as they are told.
 func rows(rollback, consider signal.Duration) []judge.Row {
 	return []judge.Row{
-		{Signal: "errors", Kind: signal.Ratio, Unit: "%", Required: true, Cells: []judge.Cell{
+		{Signal: "errors", Kind: signal.Ratio, Unit: "%", Required: true, SLO: &judge.SLO{Than: judge.Below, Value: 0.001}, Cells: []judge.Cell{
 			{Tier: judge.Rollback, Bound: judge.Bound{Above: num(0.05)}, For: rollback},
 			{Tier: judge.Consider, Bound: judge.Bound{Above: num(0.01)}, For: consider},
 			{Tier: judge.Consider, Bound: judge.Bound{Above: num(0.02)}, Canary: true},
 			{Tier: judge.Investigate, Bound: judge.Bound{Above: num(0.005)}},
 		}},
-		{Signal: "latency", Kind: signal.Quantile, Unit: "seconds", Cells: []judge.Cell{
+		{Signal: "latency", Kind: signal.Quantile, Unit: "seconds", SLO: &judge.SLO{Than: judge.Below, Value: 0.1}, Cells: []judge.Cell{
 			{Tier: judge.Rollback, Bound: judge.Bound{Above: num(1)}, For: rollback},
 			{Tier: judge.Investigate, Bound: judge.Bound{Above: num(0.1)}},
 		}},
