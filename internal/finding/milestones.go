@@ -61,6 +61,8 @@ func namedIn(m milestone.Milestone) []string {
 			missed = append(missed, rowText(r))
 		case r.Met == judge.Unknown:
 			unknown = append(unknown, fmt.Sprintf("%s is unknown: %s", r.Signal, r.Cause))
+		case r.Climbs():
+			creeping = append(creeping, rowText(r))
 		case r.Creeps():
 			creeping = append(creeping, rowText(r))
 		}

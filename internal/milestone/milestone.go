@@ -43,7 +43,8 @@ type Row struct {
 	Kind   signal.Kind `json:"kind"`
 	// +kubebuilder:validation:MaxLength=16
 	Unit string `json:"unit,omitempty"`
-	// Value is of all events of a Ratio or a Quantile, the mean of a Rate or a Query; NaN where unknown.
+	// Value is of all events of a Ratio or a Quantile, the mean of a Rate or a Query, a Growth's forecast at
+	// the window's end; NaN where unknown.
 	Value signal.Number `json:"value"`
 	// Total is the number of events; of those Least to Most speak against the SLO.
 	Total signal.Number `json:"total,omitempty"`
@@ -113,6 +114,12 @@ func (r Row) Row() judge.Row { return judge.Row{Signal: r.Signal, Kind: r.Kind, 
 
 // Creeps tells whether the signal gets worse and worse.
 func (r Row) Creeps() bool { return r.Trend != nil && r.Trend.Answer == judge.Yes }
+
+// Climbs tells whether memory only climbs, and is full some day as it goes: the Value of a Growth is in how many
+// seconds.
+func (r Row) Climbs() bool {
+	return r.Kind == signal.Growth && !r.Value.IsNaN() && !math.IsInf(float64(r.Value), 1)
+}
 
 func rowOf(row judge.Row, x Measured) Row {
 	r := Row{Signal: row.Signal, Kind: row.Kind, Unit: row.Unit, Value: nan, SLO: row.SLO, Bins: int32(len(x.Reading.Bins)), Cause: x.Reading.Cause}

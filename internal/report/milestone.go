@@ -63,7 +63,7 @@ func Milestone(r Release, m milestone.Milestone) string {
 
 func milestoneRow(x milestone.Row) []string {
 	row := []string{oneLine(x.Signal), "-", "-", "-", "-", "-", cmp.Or(finding.Difference(x), "-"), trendText(x)}
-	if !x.Value.IsNaN() {
+	if !x.Value.IsNaN() && x.Kind != signal.Growth {
 		row[1] = x.Row().Amount(x.Value)
 	}
 	if x.SLO != nil {
@@ -92,7 +92,14 @@ func metText(x milestone.Row) string {
 
 func trendText(x milestone.Row) string {
 	t := x.Trend
-	if t == nil {
+	switch {
+	case x.Climbs():
+		return "CLIMBS: " + x.Row().Amount(x.Value)
+	case x.Kind == signal.Growth && x.Value.IsNaN():
+		return strings.TrimSuffix("unknown, "+oneLine(string(x.Cause)), ", ")
+	case x.Kind == signal.Growth:
+		return x.Row().Amount(x.Value)
+	case t == nil:
 		return "-"
 	}
 	text := map[judge.Answer]string{judge.Yes: "CREEPS UP", judge.No: "steady"}[t.Answer]
@@ -112,7 +119,7 @@ func milestoneNotes(m milestone.Milestone) []string {
 		if x.Cause != signal.Known {
 			add("%s: %s, %s", x.Signal, x.Cause, x.Cause.Words())
 		}
-		if x.Seen < x.Bins && x.Cause != signal.Gap {
+		if x.Seen < x.Bins && x.Cause != signal.Gap && x.Kind != signal.Growth {
 			add("%s: %d of %d parts of the window were seen", x.Signal, x.Seen, x.Bins)
 		}
 	}

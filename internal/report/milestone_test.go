@@ -39,6 +39,9 @@ func firstDay() milestone.Milestone {
 		SLO: slo(judge.Below, 0.1), Met: judge.Yes, Seen: 48, Bins: 48, Trend: &milestone.Trend{Answer: judge.No, Over: of(0.1), From: 0.004, To: 0.0041}}
 	m.Rows[2] = milestone.Row{Signal: "hits", Kind: signal.Ratio, Unit: "%", Value: 0.8, Total: 40, Seen: 48, Bins: 48,
 		Trend: &milestone.Trend{Answer: judge.Unknown, From: nan, To: nan, Cause: signal.Few}}
+	m.Rows = append(m.Rows, milestone.Row{Signal: "memory", Kind: signal.Growth, Value: 9 * 3600, Seen: 1, Bins: 1},
+		milestone.Row{Signal: "heap", Kind: signal.Growth, Value: signal.Number(math.Inf(1)), Seen: 1, Bins: 1},
+		milestone.Row{Signal: "cache-memory", Kind: signal.Growth, Value: nan, Bins: 1, Cause: signal.Young})
 	return m
 }
 

@@ -45,6 +45,10 @@ func (d *Daemon) milestone(ctx context.Context, m measurement, now signal.Instan
 	}
 	out := &milestone.Milestone{Window: c.Window, At: c.At, After: c.At.Sub(s.Cutover), Late: late}
 	before, overall := d.dayBefore(ctx, m, span), d.overall(ctx, m, asks, span)
+	for _, r := range d.growth(ctx, m, m.plan.Matrix, m.candidate(), looked{at: now, span: span}) {
+		read[r.Signal] = r
+		asks = append(asks, signal.Ask{Signal: r.Signal, Kind: signal.Growth})
+	}
 	for _, row := range rows {
 		for _, a := range only(asks, []string{row.Signal}) {
 			out.Add(row, milestone.Measured{Reading: read[a.Signal], Whole: numberOf(overall[a.Signal]), Before: before[a.Signal].Bins, Trends: trends(span)}, s.Baseline)

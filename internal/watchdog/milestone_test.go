@@ -209,3 +209,21 @@ func TestAMilestoneAfterTheDaemonWasDown(t *testing.T) {
 		})
 	}
 }
+
+// A milestone has the forecast of the candidate's memory, too.
+func TestAMilestoneSaysWhatMemoryDoes(t *testing.T) {
+	live(t, func(t *testing.T, w *simulate.World) {
+		p := withSLOs()
+		p.Questions = append(p.Questions, release.Question{Signal: "memory", Kind: signal.Growth, Match: "${namespace}/service/${slot}"})
+		p.Matrix.Rows = append(p.Matrix.Rows, judge.Row{Signal: "memory", Kind: signal.Growth})
+		s := w.Add("service", p)
+		s.Climb(green, 9*3600)
+		s.Cutover(green, "green-2")
+		w.Until(s.In(1, release.Watching))
+		sleepTo(s, 70*time.Minute)
+		_, state, _ := s.Release(1)
+		if len(state.Milestones) != 1 || len(state.Milestones[0].Rows) != 3 || state.Milestones[0].Rows[2].Value != 9*3600 || !state.Milestones[0].Rows[2].Climbs() {
+			t.Errorf("milestones %+v, want one that says when memory is full", state.Milestones)
+		}
+	})
+}
