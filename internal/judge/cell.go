@@ -70,13 +70,10 @@ func (a asked) until(end int) ruling {
 		l.chance = chanceOfRollback
 	}
 	r := l.ask(a.tallies[a.from:end])
-	if r.answer != Yes || !a.warming(end-r.bins, end) {
-		return r
+	if r.answer == Yes && a.warming(end-r.bins, end) {
+		return ruling{answer: Unknown, bins: r.bins, cause: signal.Warming}
 	}
-	if since := l.ask(a.tallies[a.warm(end):end]); since.answer == Yes {
-		return since
-	}
-	return ruling{answer: Unknown, bins: r.bins, cause: signal.Warming}
+	return r
 }
 
 // ever asks whether the bound has lasted at any time until now, leaving out what had ended by since. What

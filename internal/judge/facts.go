@@ -40,7 +40,7 @@ func fact(c Cell, r signal.Reading, in Input) (Finding, []signal.Bin) {
 // deciding gives the place of the bin that decides. For a Whole stretch what is new comes before what is old.
 func deciding(c Cell, bins []signal.Bin, in Input) int {
 	last := len(bins) - 1
-	if in.Stretch == Newest || c.Bound.Below != nil { // a forecast that is not made any more is none
+	if in.Stretch == Newest {
 		return last
 	}
 	at, found := last, false

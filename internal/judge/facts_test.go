@@ -1,6 +1,7 @@
 package judge_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -172,6 +173,34 @@ func TestProbesMustFailForLong(t *testing.T) {
 			}
 			if again := judge.Again(v); again.Tier != v.Tier || again.Signal != v.Signal || again.Reason != v.Reason {
 				t.Errorf("judged again it is %s: %s", again.Tier, again.Reason)
+			}
+		})
+	}
+}
+
+func TestAForecast(t *testing.T) {
+	m := matrix(judge.Row{Signal: "memory", Kind: signal.Growth, Cells: []judge.Cell{
+		{Tier: judge.Consider, Bound: below(24 * 3600)}, {Tier: judge.Investigate, Bound: below(168 * 3600)}}})
+	for name, c := range map[string]struct {
+		bin    signal.Bin
+		detail string
+		want   judge.Tier
+		reason string
+	}{
+		"full tonight":    {signal.Bin{Value: 9 * 3600}, "it only climbs", judge.Consider, "memory: it only climbs"},
+		"in some days":    {signal.Bin{Value: 100*3600 + 900}, "", judge.Investigate, "memory: full in 100h"},
+		"in half an hour": {signal.Bin{Value: 1830}, "", judge.Consider, "memory: full in 31m"},
+		"later":           {signal.Bin{Value: 168 * 3600}, "it only climbs", judge.Proceed, ""},
+		"never":           {signal.Bin{Value: signal.Number(math.Inf(1))}, "it is flat", judge.Proceed, ""},
+		"nobody knows":    {signal.Bin{Cause: signal.Young}, "", judge.Proceed, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := judge.Judge(m, judge.Input{At: at, Readings: []signal.Reading{{Signal: "memory", Detail: c.detail, Bins: []signal.Bin{c.bin}}}})
+			if v.Tier != c.want || v.Reason != c.reason {
+				t.Errorf("got %s: %q, want %s: %q", v.Tier, v.Reason, c.want, c.reason)
+			}
+			if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
+				t.Errorf("judged again: %s: %q", again.Tier, again.Reason)
 			}
 		})
 	}

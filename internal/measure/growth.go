@@ -118,8 +118,7 @@ func lately(pods []trend.Pod, at signal.Instant) []trend.Pod {
 	out := make([]trend.Pod, 0, len(pods))
 	for _, p := range pods {
 		i, _ := slices.BinarySearchFunc(p.Points, at.Add(-growthOver), func(q trend.Point, t signal.Instant) int { return cmp.Compare(q.At, t) })
-		j, _ := slices.BinarySearchFunc(p.Points, at+1, func(q trend.Point, t signal.Instant) int { return cmp.Compare(q.At, t) })
-		p.Points = p.Points[i:j]
+		p.Points = p.Points[i:]
 		out = append(out, p)
 	}
 	return out
@@ -154,7 +153,7 @@ func (c *Client) containers(ctx context.Context, columns []column, from, to sign
 		if s.Metric[tag] != colMemory {
 			continue
 		}
-		pods = append(pods, trend.Pod{Name: podName(s.Metric), Points: pointsOf(s, from),
+		pods = append(pods, trend.Pod{Name: podName(s.Metric), Points: pointsOf(s),
 			Starts: startsOf(m, s.Metric), Limit: limitOf(m, s.Metric)})
 	}
 	slices.SortFunc(pods, func(a, b trend.Pod) int { return strings.Compare(a.Name, b.Name) })
@@ -165,12 +164,10 @@ func podName(m model.Metric) string {
 	return fmt.Sprintf("%s/%s/%s", m["pod"], m["container"], m["instance"])
 }
 
-func pointsOf(s *model.SampleStream, from signal.Instant) []trend.Point {
+func pointsOf(s *model.SampleStream) []trend.Point {
 	out := make([]trend.Point, 0, len(s.Values))
 	for _, v := range s.Values {
-		if at := signal.At(v.Timestamp.Time()); at >= from {
-			out = append(out, trend.Point{At: at, Value: signal.Number(v.Value)})
-		}
+		out = append(out, trend.Point{At: signal.At(v.Timestamp.Time()), Value: signal.Number(v.Value)})
 	}
 	return out
 }

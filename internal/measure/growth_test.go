@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -70,6 +71,8 @@ func testGrowth(t *testing.T, s server) {
 	besideFlat.Beside = growthAsk("flat").Beside
 	unlimited := growthAsk("unlimited")
 	unlimited.PromQL = ""
+	warming := growthAsk("young")
+	warming.Since = t0.Add(240 * minute)
 	newborn := growthAsk("young")
 	newborn.Since = t0.Add(350 * minute)
 	young := growthAsk("young")
@@ -93,6 +96,7 @@ func testGrowth(t *testing.T, s server) {
 		{"a restart loses what leaked, and it leaks on", growthAsk("restarted"), 359, 0, signal.Known, "memory only climbs"},
 		{"no limit: until it has doubled", unlimited, 300, 700.0 / 60, signal.Known, ""},
 		{"too soon to tell", young, 359, 0, signal.Young, "can't be judged yet"},
+		{"traffic warms up, as a start does", warming, 345, 0, signal.Young, "can't be judged yet"},
 		{"in the first minutes", newborn, 359, 0, signal.Young, "two hours from the first traffic"},
 		{"no series", growthAsk("nobody"), 300, 0, signal.Mismatch, "none with"},
 	} {
@@ -159,4 +163,45 @@ func TestGrowthIsAskedRarely(t *testing.T) {
 	if n := asked.Load(); n != 4 {
 		t.Errorf("asked %d times, want 4", n)
 	}
+}
+
+// What was longer ago than two days says nothing of a moment, however many moments are asked about at once: here
+// it was a collector that freed more than has been climbed since.
+func TestGrowthLooksBackTwoDays(t *testing.T) {
+	hour := 60 * minute
+	from, end := t0.Add(-t0.Sub(0)%signal.Duration(15*minute)), t0.Add(-t0.Sub(0)%signal.Duration(15*minute)).Add(56*hour)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var values []string
+		for at := formInstant(r, "start"); at <= formInstant(r, "end"); at = at.Add(2 * minute) {
+			age := end.Sub(at).D().Hours()
+			used := 600 - 5*age
+			if age > 49 && int(age*2)%2 == 0 {
+				used += 300
+			}
+			values = append(values, fmt.Sprintf(`[%d,"%.0f"]`, at, used*mib))
+		}
+		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"greenwatch":"memory","pod":"a"},"values":[%s]}]}}`, strings.Join(values, ","))
+	}))
+	defer s.Close()
+	c, err := measure.New(measure.Options{URL: s.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := signal.Ask{Signal: "memory", Kind: signal.Growth, Metric: "memory_bytes", Since: from}
+	alone := readOne(t, c, ask, measure.Range{From: end.Add(-minute), To: end, Bin: minute})
+	all := readOne(t, c, ask, measure.Range{From: end.Add(-7*hour - minute), To: end, Bin: minute, Every: hour})
+	if len(alone.Bins) != 1 || len(all.Bins) != 8 || alone.Bins[0].Cause != signal.Known || fmt.Sprint(alone.Bins[0]) != fmt.Sprint(all.Bins[7]) {
+		t.Errorf("alone %+v (%s), among others %+v (%s)", alone.Bins, alone.Detail, all.Bins, all.Detail)
+	}
+	if math.IsInf(float64(alone.Bins[0].Value), 1) {
+		t.Errorf("the control does not climb: %s", alone.Detail)
+	}
+}
+
+func formInstant(r *http.Request, name string) signal.Instant {
+	seconds, err := strconv.ParseFloat(r.FormValue(name), 64)
+	if err != nil {
+		panic(err)
+	}
+	return signal.Instant(seconds)
 }
