@@ -175,7 +175,7 @@ func TestGrowthLooksBackTwoDays(t *testing.T) {
 		for at := formInstant(r, "start"); at <= formInstant(r, "end"); at = at.Add(2 * minute) {
 			age := end.Sub(at).D().Hours()
 			used := 600 - 5*age
-			if age > 49 && int(age*2)%2 == 0 {
+			if age > 49 && int(age/2)%2 == 0 {
 				used += 300
 			}
 			values = append(values, fmt.Sprintf(`[%d,"%.0f"]`, at, used*mib))
