@@ -7,7 +7,7 @@ import (
 )
 
 // answer asks one cell of a row, and gives the bins that decided.
-func answer(m Matrix, row Row, c Cell, r signal.Reading, in Input) (Finding, []signal.Bin) {
+func answer(m Matrix, row Row, c Cell, r signal.Reading, in Input, x *paper) (Finding, []signal.Bin) {
 	if c.Bound.Unavailable {
 		return unavailable(m, c, r, in)
 	}
@@ -18,7 +18,7 @@ func answer(m Matrix, row Row, c Cell, r signal.Reading, in Input) (Finding, []s
 		return Finding{Cell: c, Answer: Unknown, Bins: int32(m.Bins(c)), Cause: signal.NoBaseline}, newest(r.Bins, MinBins)
 	}
 	a := asked{row: row, cell: c, bins: r.Bins, n: m.Bins(c), first: in.FirstTraffic}
-	a.tallies, a.p, a.counts = tallied(row, c.Bound, r.Bins)
+	a.tallies, a.p, a.counts = x.tallied(row, c.Bound, r.Bins)
 	a.from = late(m, in.FirstTraffic, r.Bins)
 	now, end := a.until(len(r.Bins)), len(r.Bins)
 	if in.Stretch == Whole {
@@ -61,7 +61,7 @@ type asked struct {
 }
 
 // until asks whether the bound has lasted until the end of a bin.
-func (a asked) until(end int) ruling {
+func (a *asked) until(end int) ruling {
 	if !a.counts {
 		return a.values(a.bins[max(a.from, end-a.n-1):end])
 	}
@@ -78,7 +78,7 @@ func (a asked) until(end int) ruling {
 
 // ever asks whether the bound has lasted at any time until now, leaving out what had ended by since. What
 // was not seen then stays unknown; that it was quiet then does not.
-func (a asked) ever(since signal.Instant, now ruling) (ruling, int) {
+func (a *asked) ever(since signal.Instant, now ruling) (ruling, int) {
 	at := len(a.bins)
 	over, unseen := at, at // the last of its kind before end
 	for end := at - 1; end > a.from+a.n && now.answer != Yes && a.bins[end-1].End > since; end-- {
@@ -96,14 +96,14 @@ func (a asked) ever(since signal.Instant, now ruling) (ruling, int) {
 }
 
 // over tells whether a bin is beyond the bound, and unseen whether it says nothing of it.
-func (a asked) over(i int) bool {
+func (a *asked) over(i int) bool {
 	if a.counts {
 		return a.tallies[i].over(a.p)
 	}
 	return seen(a.bins[i]) && breaks(a.cell.Bound, a.bins[i].Value)
 }
 
-func (a asked) unseen(i int) bool {
+func (a *asked) unseen(i int) bool {
 	if a.counts {
 		return !a.tallies[i].seen
 	}
@@ -111,7 +111,7 @@ func (a asked) unseen(i int) bool {
 }
 
 // before gives the end of the last bin up to an end that is so; far away if none is.
-func (a asked) before(end int, so func(int) bool) int {
+func (a *asked) before(end int, so func(int) bool) int {
 	for end--; end >= 0 && !so(end); end-- {
 	}
 	if end < 0 {
@@ -121,11 +121,11 @@ func (a asked) before(end int, so func(int) bool) int {
 }
 
 // reach is how many bins back a yes needs one that is beyond the bound.
-func (a asked) reach() int { return max(3*a.n, wider[len(wider)-1]) }
+func (a *asked) reach() int { return max(3*a.n, wider[len(wider)-1]) }
 
 // values asks bins that hold no counts: each must be beyond the bound, but for one between others that
 // may be unknown. One that is within it ends the stretch.
-func (a asked) values(bins []signal.Bin) ruling {
+func (a *asked) values(bins []signal.Bin) ruling {
 	yes, unknown := 0, 0
 	r := ruling{answer: Unknown, bins: len(bins), cause: signal.Gap}
 	for _, b := range bins {
@@ -151,7 +151,7 @@ func (a asked) values(bins []signal.Bin) ruling {
 }
 
 // count counts what the bins of the stretch say, each by itself.
-func (a asked) count(f *Finding, from, to int) {
+func (a *asked) count(f *Finding, from, to int) {
 	for i := from; i < to; i++ {
 		switch b := a.bins[i]; {
 		case !seen(b):

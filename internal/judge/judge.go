@@ -18,8 +18,9 @@ const minSilent = 10
 // there is something to investigate leave the signal known all the same, if the worse tiers are cleared.
 func Judge(m Matrix, in Input) Verdict {
 	v := opened(m, in)
+	var x paper
 	for _, row := range m.Rows {
-		e := weigh(m, row, in)
+		e := weigh(m, row, in, &x)
 		v.Evidence = append(v.Evidence, e)
 		tier := e.Tier
 		if tier == Blind && !row.Required {
@@ -32,7 +33,7 @@ func Judge(m Matrix, in Input) Verdict {
 	return v
 }
 
-func weigh(m Matrix, row Row, in Input) Evidence {
+func weigh(m Matrix, row Row, in Input, x *paper) Evidence {
 	r, asked := find(in.Readings, row.Signal)
 	e := Evidence{Signal: row.Signal, Kind: row.Kind, Unit: row.Unit, Q: row.Q, Required: row.Required,
 		Tier: Proceed, Value: nan, Cause: r.Cause, Detail: r.Detail,
@@ -46,7 +47,7 @@ func weigh(m Matrix, row Row, in Input) Evidence {
 		if c.Canary && !in.Split {
 			continue
 		}
-		f, stretch := answer(m, row, relative(c, e.Baseline), r, in)
+		f, stretch := answer(m, row, relative(c, e.Baseline), r, in, x)
 		e.Findings = append(e.Findings, f)
 		said := f.Answer
 		if minor(row, f) {

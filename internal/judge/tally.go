@@ -1,6 +1,10 @@
 package judge
 
-import "github.com/knowledgebeast/greenwatch/internal/signal"
+import (
+	"slices"
+
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
 
 // tally is what one bin, or a group of them, counted for and against a bound.
 type tally struct {
@@ -20,6 +24,13 @@ func (t tally) plus(o tally) tally {
 // tallied gives a row's bins as tallies for a cell, and the share at its bound; false where they are not
 // counts of events on either side of it.
 func tallied(row Row, bound Bound, bins []signal.Bin) (ts []tally, p float64, ok bool) {
+	return new(paper).tallied(row, bound, bins)
+}
+
+// paper is where tallies are written; what is written next takes the place of what was.
+type paper []tally
+
+func (x *paper) tallied(row Row, bound Bound, bins []signal.Bin) (ts []tally, p float64, ok bool) {
 	switch {
 	case row.Kind == signal.Ratio && bound.Above != nil:
 		p = float64(*bound.Above)
@@ -32,24 +43,26 @@ func tallied(row Row, bound Bound, bins []signal.Bin) (ts []tally, p float64, ok
 	default:
 		return nil, 0, false
 	}
-	ts = make([]tally, len(bins))
-	for i, b := range bins {
-		if ts[i], ok = counted(row, bound, b); !ok {
+	*x = slices.Grow((*x)[:0], len(bins))
+	for i := range bins {
+		t, ok := counted(row, bound, &bins[i])
+		if !ok {
 			return nil, 0, false
 		}
+		*x = append(*x, t)
 	}
-	return ts, p, true
+	return *x, p, true
 }
 
 // counted is one bin's tally.
-func counted(row Row, bound Bound, b signal.Bin) (tally, bool) {
+func counted(row Row, bound Bound, b *signal.Bin) (tally, bool) {
 	switch {
 	case b.Cause == signal.Idle:
 		return tally{seen: true, whole: true}, true
-	case !seen(b):
+	case b.Cause != signal.Known || b.Value.IsNaN():
 		return tally{}, true
 	case row.Kind == signal.Ratio:
-		k := float64(against(bound, b))
+		k := float64(against(bound, *b))
 		return tally{k, k, float64(b.Total), true, true}, true
 	}
 	for _, o := range b.Over {

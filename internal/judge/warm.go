@@ -16,7 +16,7 @@ const (
 
 // warming tells whether the bins from one to another reach back into the warm-up and look like one: errors
 // must surely fall for that, and be few; anything else must surely not, to be no warm-up.
-func (a asked) warming(from, to int) bool {
+func (a *asked) warming(from, to int) bool {
 	if from >= a.warm(to) {
 		return false
 	}
@@ -28,7 +28,7 @@ func (a asked) warming(from, to int) bool {
 }
 
 // warm gives the first bin, up to an end, that does not lie wholly within the warm-up.
-func (a asked) warm(end int) int {
+func (a *asked) warm(end int) int {
 	if a.first.IsZero() {
 		return 0
 	}
