@@ -53,7 +53,7 @@ func (c *Client) buckets(ctx context.Context, a signal.Ask, now signal.Instant) 
 
 func bucketsExpr(a signal.Ask) string {
 	return query([]column{
-		{colBucket, "group by (" + model.BucketLabel + ") (" + selector(a.Metric+"_bucket", a.Match) + ")"},
+		{colBucket, grain{}.shared(a, func(sel string) string { return sel })},
 		{colNative, "group(histogram_count(" + selector(a.Metric, a.Match) + "))"},
 	})
 }

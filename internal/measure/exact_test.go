@@ -167,6 +167,11 @@ func near(a, b signal.Number) bool { return math.Abs(float64(a-b)) <= 1e-12 }
 func recordOthers(h *history) {
 	h.add(`cache_hits_total{job="shop",instance="a"}`, offset, every, steps(100, 9, 12)...)
 	h.add(`cache_misses_total{job="shop",instance="a"}`, offset, every, steps(50, 1, 12)...)
+	for pod, buckets := range map[string]map[string]float64{"a": {"0.1": 6, "0.5": 10, "+Inf": 10}, "again": {"0.1": 6, "0.5": 10, "+Inf": 10}, "b": {"0.2": 0, "1": 10, "+Inf": 10}} {
+		for le, n := range buckets {
+			h.add(fmt.Sprintf(`mixed_seconds_bucket{job="shop",instance=%q,le=%q}`, pod, le), offset, every, steps(100, n, 12)...)
+		}
+	}
 	h.add(`long_total{job="shop",instance="a"}`, time.Second, time.Second, steps(1, 1, longBins*2)...)
 	h.add(`twice_total{job="shop",instance="a",pod="a",code="200"}`, offset, every, steps(100, 10, 12)...)
 	h.add(`twice_total{job="pods",instance="a:81",pod="a",code="200"}`, offset+time.Second, every, steps(100, 10, 12)...)

@@ -118,9 +118,18 @@ func (g grain) quantile(a signal.Ask) question {
 		q.columns = append(q.columns, column{colFraction + bound.String(), fmt.Sprintf("histogram_fraction(-Inf, %s, %s)", bound, native)})
 	}
 	if len(a.Over) > 0 {
-		q.columns = append(q.columns, column{colBucket, classic})
+		q.columns = append(q.columns, column{colBucket, classic + " and " + g.shared(a, g.now)})
 	}
 	return q
+}
+
+// shared gives the ends of buckets that all of the histograms have. At an end that only some have, as those of two
+// versions or of two libraries may, the observations of the others would count as above it.
+func (g grain) shared(a signal.Ask, samples func(string) string) string {
+	of := func(matches ...string) string {
+		return g.single("max", samples(selector(a.Metric+"_bucket", append([]string{a.Match}, matches...)...)))
+	}
+	return fmt.Sprintf("count by (le) (%s) == scalar(count(%s))", of(), of(`le="+Inf"`))
 }
 
 // observed gives one series per histogram of either kind. histogram_count keeps out a summary,

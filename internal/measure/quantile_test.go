@@ -2,6 +2,7 @@ package measure_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -106,6 +107,26 @@ func testQuantiles(t *testing.T, s server, cases []quantileCase) {
 		got = c.Read(t.Context(), []signal.Ask{beyond}, measure.Range{From: t0.Add(minute), To: t0.Add(2 * minute), Bin: minute})[0]
 		if o := got.Bins[0].Over; o[3] != over(2, 0, 20) || o[2] != over(0.3, 20, 20) {
 			t.Errorf("what lies in the last bucket may be anything: %+v", o)
+		}
+	})
+	t.Run("above a bound that only some have", func(t *testing.T) {
+		ask := signal.Ask{Kind: signal.Quantile, Metric: "mixed_seconds", Q: 0.9, Over: []signal.Number{0.5}}
+		r := measure.Range{From: t0.Add(minute), To: t0.Add(2 * minute), Bin: minute}
+		for match, want := range map[string]signal.Over{
+			`instance="a"`:        {Bound: 0.5},
+			`instance="b"`:        {Bound: 0.5, Most: 40},
+			`instance=~"a|b"`:     {Bound: 0.5, Most: 80}, // all of b's may be above 0.5, and none is known to be
+			`instance=~"a|again"`: {Bound: 0.5},
+		} {
+			ask.Match = match
+			got := readOne(t, c, ask, r)
+			if len(got.Bins) != 1 || len(got.Bins[0].Over) != 1 || got.Bins[0].Over[0] != want {
+				t.Errorf("%s: %+v, want %+v", match, got, want)
+			}
+			seen := c.Buckets(t.Context(), []signal.Ask{ask}, t0.Add(2*minute))[0]
+			if visible := slices.Contains(seen.Ends, 0.5); visible != (match == `instance="a"` || match == `instance=~"a|again"`) {
+				t.Errorf("%s: ends %v", match, seen.Ends)
+			}
 		}
 	})
 	t.Run("no histogram has the labels", func(t *testing.T) {
