@@ -59,7 +59,7 @@ func exampleOf(row judge.Row) string {
 	switch row.Unit {
 	case "%":
 		return "<= 0.1%"
-	case "seconds":
+	case "seconds", "milliseconds":
 		return "<= 100ms"
 	}
 	return "<= 100"
