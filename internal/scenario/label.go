@@ -34,6 +34,10 @@ const (
 	cacheFall      = 0.3 // of the baseline
 	leakPerHour    = 5.0 // MiB
 	settledForLeak = 3600.0
+
+	// In five minutes: so few requests are as good as none, and of so many in the hour before some are due.
+	asNone, due = 10.0, 100.0
+	dueFor      = 7200.0 // after the first traffic
 )
 
 // LabelOf integrates the truth by the words of the matrix.
@@ -95,9 +99,12 @@ func lowerRules(t Truth, cells []cell) []rule {
 	}
 	failed, over200, over100 := func(c cell) float64 { return c.failed }, func(c cell) float64 { return c.over200 }, func(c cell) float64 { return c.over100 }
 	cache := hitsBefore(t) * (1 - cacheFall)
-	leaks := leaking(t)
+	leaks, called := leaking(t), requestsDue(t)
 	return []rule{
 		{tier: judge.Consider, why: "candidate is silent", bad: func(c cell) bool { return !c.heard && c.requests > 0 }, lasts: lastsRollback},
+		{tier: judge.Consider, why: "no requests, though some are due", bad: func(c cell) bool {
+			return called && c.heard && c.from < t.Deployed+dueFor && c.requests/(c.to-c.from)*lastsRollback < asNone
+		}, lasts: lastsRollback},
 		{tier: judge.Consider, why: "errors above 1 %", bad: part(failed, 0.01), lasts: lastsConsider},
 		{tier: judge.Consider, why: "p99 above 200 ms", bad: part(over200, 0.01), lasts: lastsConsider},
 		{tier: judge.Consider, why: "cache hits fell", bad: warm(func(c cell) bool { return c.requests > 0 && c.share(c.hits) < cache }), lasts: lastsConsider},
@@ -169,6 +176,17 @@ func sameElsewhere(t Truth, cells []cell, l Label) bool {
 	before := total(between(stable, t.Deployed-20*minute, t.Deployed))
 	bound := alike * candidate.share(candidate.failed)
 	return now.requests > 0 && now.share(now.failed) >= bound || before.share(before.failed) >= bound
+}
+
+// requestsDue tells whether each five minutes of the hour before had so many requests that some are due after it.
+func requestsDue(t Truth) bool {
+	stable := integrate(t, false)
+	for from := t.Deployed - 3600; from < t.Deployed; from += lastsRollback {
+		if total(between(stable, from, from+lastsRollback)).requests < due {
+			return false
+		}
+	}
+	return true
 }
 
 func hitsBefore(t Truth) float64 {

@@ -47,6 +47,8 @@ func TestLabelsFollowTheWords(t *testing.T) {
 		{"above 20 % there is no warm-up", func(s *Scenario) { s.failing(during([]Span{{0, 540}}, 0.25, 0)) }, judge.Rollback, "errors above 5 %"},
 		{"no replica ready", func(s *Scenario) { each(s.Candidate, func(p *Pod) { p.Ready = outside(at, at+60) }) }, judge.Rollback, "no replica"},
 		{"silent", func(s *Scenario) { each(s.Candidate, func(p *Pod) { p.Up = outside(at, at+400) }) }, judge.Consider, "silent"},
+		{"nobody calls any more", func(s *Scenario) { s.Load = s.Load.times(step(at, 1, 0)) }, judge.Consider, "no requests, though some are due"},
+		{"few called before", func(s *Scenario) { s.Load = constant(0.3).times(step(at, 1, 0)) }, judge.Proceed, "nothing"},
 		{"client errors are none", func(s *Scenario) { each(s.Candidate, func(p *Pod) { p.Refused = constant(0.9) }) }, judge.Proceed, "nothing"},
 		{"0.5 %", func(s *Scenario) { s.failing(step(at, 0, 0.005)) }, judge.Investigate, "errors above 0.1 %"},
 		{"a third of the hits gone", func(s *Scenario) { each(s.Candidate, func(p *Pod) { p.Hits = constant(0.65 * s.Stable[0].Hits(0)) }) }, judge.Consider, "cache"},
