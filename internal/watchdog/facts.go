@@ -148,9 +148,14 @@ func (d *Daemon) alerts(ctx context.Context, m measurement, matrix judge.Matrix,
 			asks[i].Since = m.record.State.FirstTraffic
 		}
 	}
-	readings := d.Read(ctx, m.plan.Prometheus, asks, l.span)
+	return d.readHeard(ctx, m, asks, l.span, l.at)
+}
+
+// readHeard reads, and notes whether the server was there to answer.
+func (d *Daemon) readHeard(ctx context.Context, m measurement, asks []signal.Ask, span Span, at signal.Instant) []signal.Reading {
+	readings := d.Read(ctx, m.plan.Prometheus, asks, span)
 	for _, r := range readings {
-		d.heard(m.plan.Prometheus, r.Cause, l.at)
+		d.heard(m.plan.Prometheus, r.Cause, at)
 	}
 	return readings
 }
@@ -168,11 +173,7 @@ func (d *Daemon) growth(ctx context.Context, m measurement, matrix judge.Matrix,
 	for i, a := range asks {
 		asks[i].Since, asks[i].Beside = m.record.State.FirstTraffic, only(stable, []string{a.Signal})[0].Match
 	}
-	readings := d.Read(ctx, m.plan.Prometheus, asks, l.span.last())
-	for _, r := range readings {
-		d.heard(m.plan.Prometheus, r.Cause, l.at)
-	}
-	return readings
+	return d.readHeard(ctx, m, asks, l.span.last(), l.at)
 }
 
 // ofSide leaves out what says nothing of a side: an alert that does not tell the slots apart speaks of the

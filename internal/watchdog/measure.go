@@ -351,8 +351,8 @@ func counted(r signal.Reading) (signal.Number, signal.Cause) {
 	return b.Total, b.Cause
 }
 
-// JudgeOnce judges a release's candidate now by the whole matrix, and does nothing else. Only Read and
-// Newest of the edges are used.
+// JudgeOnce judges a release's candidate now by the whole matrix, and does nothing else. Only Read,
+// Newest, Befallen and Probe of the edges are used.
 func JudgeOnce(ctx context.Context, e Edges, plan *release.Plan, r Record, w release.World, at signal.Instant) judge.Verdict {
 	d := &Daemon{Edges: e, settings: func() Settings { return Settings{} }, away: away{servers: map[string]*server{}}}
 	o := release.Observed{Now: at, World: w}
