@@ -2,7 +2,6 @@ package policy
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
@@ -48,8 +47,7 @@ func (r *reader) probe(path string, in v1alpha1.Probe) release.Question {
 // known yet: whoever asks sees to it again.
 func (r *reader) trusted(path, url string) {
 	for _, s := range r.plan.Slots {
-		fill := strings.NewReplacer("${slot}", s.Name, "${namespace}", r.plan.Namespace, "${deployment}", s.Deployment, "${version}", "v1")
-		if err := r.trust.Check(fill.Replace(url), r.plan.Namespace); err != nil {
+		if err := r.trust.Check(r.plan.Filler(s.Name, "v1").Replace(url), r.plan.Namespace); err != nil {
 			r.fail(path, "%v", err)
 			return
 		}

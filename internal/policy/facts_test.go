@@ -68,6 +68,7 @@ func TestProbesAreRead(t *testing.T) {
   signals:
   - {name: health, probe: {url: 'http://shop-${slot}.${namespace}.svc:8080/health?v=${version}', components: [disk, database]}, consider: {failing: true, for: 5m}, rollback: {above: "2"}}
   - {name: front, probe: {url: 'https://api.example.com/health'}}
+  - {name: own, probe: {url: 'http://${host}:8080/health'}}
 `), d)
 	if errs != nil {
 		t.Fatal(errs)
@@ -77,6 +78,7 @@ func TestProbesAreRead(t *testing.T) {
 			{Tier: judge.Rollback, Bound: judge.Bound{Above: number(2)}, For: 3 * minute},
 			{Tier: judge.Consider, Bound: judge.Bound{Above: number(0)}, For: 5 * minute}}},
 		{Signal: "front", Kind: signal.Probe},
+		{Signal: "own", Kind: signal.Probe},
 	}
 	if diff := cmp.Diff(wantRows, plan.Matrix.Rows); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
@@ -84,6 +86,7 @@ func TestProbesAreRead(t *testing.T) {
 	wantAsks := []signal.Ask{
 		{Signal: "health", Kind: signal.Probe, URL: "http://shop-green.production.svc:8080/health?v=v2", Components: []string{"disk", "database"}, Over: []signal.Number{0, 2}},
 		{Signal: "front", Kind: signal.Probe, URL: "https://api.example.com/health"},
+		{Signal: "own", Kind: signal.Probe, URL: "http://shop.production.svc.cluster.local:8080/health"},
 	}
 	if diff := cmp.Diff(wantAsks, plan.AsksOf(signal.Probe, "green", "v2")); diff != "" {
 		t.Errorf("asks (-want +got):\n%s", diff)
@@ -91,8 +94,8 @@ func TestProbesAreRead(t *testing.T) {
 	if asks := plan.Asks("green", "v2"); len(asks) > 0 {
 		t.Errorf("Prometheus is asked, too: %+v", asks)
 	}
-	if !release.OfSlot(plan.Questions[0]) || release.OfSlot(plan.Questions[1]) {
-		t.Error("want the first probe alone to tell the slots apart")
+	if !release.OfSlot(plan.Questions[0]) || release.OfSlot(plan.Questions[1]) || release.OfSlot(plan.Questions[2]) {
+		t.Error("want the first probe alone to tell the slots apart: both lead to one host")
 	}
 }
 

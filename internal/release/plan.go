@@ -122,7 +122,7 @@ func (p *Plan) Other(name string) Slot {
 // Asks gives the questions about a slot that runs the given version, with all placeholders filled
 // in. Facts are no measurements, and left out: see AsksOf.
 func (p *Plan) Asks(slot, version string) []signal.Ask {
-	fill := p.filler(slot, version)
+	fill := p.Filler(slot, version)
 	asks := make([]signal.Ask, 0, len(p.Questions))
 	for _, q := range p.Questions {
 		if !q.Kind.Fact() {
@@ -134,7 +134,7 @@ func (p *Plan) Asks(slot, version string) []signal.Ask {
 
 // AsksOf gives the questions of one kind about a slot, likewise.
 func (p *Plan) AsksOf(kind signal.Kind, slot, version string) []signal.Ask {
-	fill := p.filler(slot, version)
+	fill := p.Filler(slot, version)
 	var asks []signal.Ask
 	for _, q := range p.Questions {
 		if q.Kind == kind {
@@ -153,7 +153,7 @@ func OfSlot(q Question) bool {
 	case q.Kind == signal.Growth: // a forecast moves nothing, to whichever side
 		return false
 	}
-	for _, p := range [...]string{"${slot}", "${deployment}", "${host}", "${version}"} {
+	for _, p := range [...]string{"${slot}", "${deployment}", "${version}"} { // slots may share a ${host}
 		if strings.Contains(q.Match+q.URL, p) {
 			return true
 		}
@@ -166,10 +166,11 @@ func (p *Plan) AskRequests(slot, version string) (signal.Ask, bool) {
 	if p.Requests == nil {
 		return signal.Ask{}, false
 	}
-	return filled(*p.Requests, p.filler(slot, version)), true
+	return filled(*p.Requests, p.Filler(slot, version)), true
 }
 
-func (p *Plan) filler(slot, version string) *strings.Replacer {
+// Filler fills in the placeholders that questions about a slot may hold.
+func (p *Plan) Filler(slot, version string) *strings.Replacer {
 	s, _ := p.Slot(slot)
 	return strings.NewReplacer("${slot}", slot, "${namespace}", p.Namespace, "${deployment}", s.Deployment,
 		"${host}", inFull(s.Host, p.Namespace), "${version}", version)
