@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"internal/notify":       {},
 	"internal/notify/":      {"notify"},
 	"internal/meter":        {"judge", "release", "signal"},
+	"internal/access":       {},
 	"internal/web":          {"finding", "release", "report"},
 	"internal/watchdog":     {"judge", "milestone", "release", "schedule", "signal"},
 	"internal/watchdog/":    {"judge", "milestone", "release", "schedule", "signal", "watchdog"},

@@ -52,7 +52,7 @@ func as(c cli.Cluster) (person, error) {
 		return person{}, err
 	}
 	objects, err := dynamic.NewForConfig(rest)
-	return person{clients: clients{kube, objects}, store: store.New(store.Config{Objects: objects}), namespace: namespace}, err
+	return person{clients: clients{kube: kube, objects: objects}, store: store.New(store.Config{Objects: objects}), namespace: namespace}, err
 }
 
 // list gives the active releases, or all active ones of one policy.

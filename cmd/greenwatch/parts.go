@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 
+	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
 	"github.com/knowledgebeast/greenwatch/internal/config"
 	"github.com/knowledgebeast/greenwatch/internal/measure"
 	"github.com/knowledgebeast/greenwatch/internal/meter"
@@ -28,7 +29,6 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/notify/slack"
 	"github.com/knowledgebeast/greenwatch/internal/probe"
 	"github.com/knowledgebeast/greenwatch/internal/release"
-	"github.com/knowledgebeast/greenwatch/internal/report"
 	"github.com/knowledgebeast/greenwatch/internal/rollout"
 	gwsignal "github.com/knowledgebeast/greenwatch/internal/signal"
 	"github.com/knowledgebeast/greenwatch/internal/store"
@@ -63,6 +63,9 @@ func likeZap(_ []string, a slog.Attr) slog.Attr {
 type clients struct {
 	kube    kubernetes.Interface
 	objects dynamic.Interface
+	// reviews is for questions that callers of the status page raise: with a rate limit of its own, so that
+	// they delay nothing else.
+	reviews kubernetes.Interface
 }
 
 // connect makes the clients; nothing is asked yet. Without a kubeconfig it is the pod's own account.
@@ -80,8 +83,21 @@ func connect(kubeconfig string, k config.Kubernetes, m *meter.Meter) (clients, e
 		return clients{}, err
 	}
 	objects, err := dynamic.NewForConfig(rest.CopyConfig(c))
-	return clients{kube: kube, objects: objects}, err
+	if err != nil {
+		return clients{}, err
+	}
+	apart := rest.CopyConfig(c)
+	apart.QPS, apart.Burst = reviewQPS, reviewBurst
+	reviews, err := kubernetes.NewForConfig(apart)
+	return clients{kube: kube, objects: objects, reviews: reviews}, err
 }
+
+// How many questions per second the status page may raise, and at once: a page of somebody who may not see
+// all takes one for each of up to 50 namespaces.
+const (
+	reviewQPS   = 20
+	reviewBurst = 100
+)
 
 // newSinks makes the notifiers of the daemon's file.
 func newSinks(all []config.Notifier) (sinks, error) {
@@ -249,17 +265,7 @@ func (c *cluster) keys() []watchdog.Key {
 
 func (c *cluster) phases() []release.Phase {
 	var out []release.Phase
-	for _, r := range c.all() {
-		out = append(out, r.State.Phase)
-	}
-	return out
-}
-
-func (c *cluster) reports() []report.Release {
-	var out []report.Release
-	for _, r := range c.all() {
-		out = append(out, report.Of(r.Namespace, r.Spec, r.State))
-	}
+	c.cache.Each(func(r *v1alpha1.Release) { out = append(out, r.Status.Phase) })
 	return out
 }
 

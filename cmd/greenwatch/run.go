@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"sync/atomic"
 	"time"
@@ -19,7 +17,6 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/config"
 	"github.com/knowledgebeast/greenwatch/internal/meter"
 	"github.com/knowledgebeast/greenwatch/internal/policy"
-	"github.com/knowledgebeast/greenwatch/internal/report"
 	"github.com/knowledgebeast/greenwatch/internal/watchdog"
 	"github.com/knowledgebeast/greenwatch/internal/web"
 )
@@ -76,14 +73,13 @@ func runDaemon(ctx context.Context, o cli.RunOptions) error {
 		return fmt.Errorf("prepare the caches: %w", err)
 	}
 
-	listener, err := net.Listen("tcp", cfg.Listen)
+	open, err := openPorts(cfg, web.Options{Gatherer: registry, Healthy: func(context.Context) error { return nil }, Ready: c.ready, Pages: c.pages(callers(cfg.StatusPage, clients))}, log, meter.Cut)
 	if err != nil {
-		return fmt.Errorf("listen for metrics and health: %w", err)
+		return err
 	}
-	pages := web.New(web.Options{Gatherer: registry, Ready: c.ready, Releases: func(context.Context) ([]report.Release, error) { return c.reports(), nil }})
 
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return serve(ctx, listener, pages) })
+	g.Go(func() error { return open.serve(ctx) })
 	g.Go(func() error { return c.run(ctx) })
 	g.Go(func() error { return current.follow(ctx) })
 	g.Go(func() error { return every(ctx, 5*time.Second, func() { meter.Phases(c.phases()) }) })
@@ -104,7 +100,7 @@ func runDaemon(ctx context.Context, o cli.RunOptions) error {
 			return d.Run(ctx)
 		})
 	})
-	log.Info("greenwatch runs", zap.String("version", version()), zap.String("listen", listener.Addr().String()), zap.String("mode", string(cfg.Mode)))
+	log.Info("greenwatch runs", zap.String("version", version()), zap.Strings("listen", open.addresses()), zap.String("mode", string(cfg.Mode)))
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		log.Error("ending", zap.Error(err))
 		return err
@@ -143,25 +139,6 @@ func identity() string {
 		name, _ = os.Hostname()
 	}
 	return fmt.Sprintf("%s_%d_%d", name, os.Getpid(), time.Now().UnixNano())
-}
-
-func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-	stopped := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(stopped)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		s.Shutdown(ctx) //nolint:errcheck // what is still open then is cut
-	})
-	err := s.Serve(l)
-	if !stop() {
-		<-stopped
-	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return fmt.Errorf("serve metrics and health: %w", err)
 }
 
 // every calls f now and then at the given pace until ctx ends.

@@ -25,8 +25,9 @@ type Config struct {
 	Mode release.Mode `json:"mode"`
 	// Namespaces are where policies are looked for; empty: everywhere.
 	Namespaces []string `json:"namespaces"`
-	// Listen is the address of metrics, health and status page.
+	// Listen is the address of metrics and health, and of the status page unless it has its own.
 	Listen         string         `json:"listen"`
+	StatusPage     StatusPage     `json:"statusPage"`
 	Log            Log            `json:"log"`
 	LeaderElection LeaderElection `json:"leaderElection"`
 	Kubernetes     Kubernetes     `json:"kubernetes"`
@@ -41,6 +42,23 @@ type Config struct {
 	// Defaults are what policies leave out.
 	Defaults policy.Defaults `json:"defaults"`
 }
+
+// StatusPage says where the list of releases and their reports are shown, and to whom.
+type StatusPage struct {
+	// Listen is an address of its own; empty: that of metrics and health.
+	Listen string `json:"listen"`
+	// Authentication is none or kubernetes.
+	Authentication string `json:"authentication"`
+}
+
+// How the status page learns who asks.
+const (
+	// NoAuthentication shows everything to whoever reaches the address.
+	NoAuthentication = "none"
+	// KubernetesAuthentication asks for a bearer token of Kubernetes, and shows the releases that its
+	// owner may get.
+	KubernetesAuthentication = "kubernetes"
+)
 
 // Log says how the daemon logs.
 type Log struct {
@@ -113,7 +131,9 @@ func Default() Config {
 	c := Config{
 		Mode:   release.Enforce,
 		Listen: ":8080",
-		Log:    Log{Level: "info", Format: "json"},
+
+		StatusPage: StatusPage{Authentication: NoAuthentication},
+		Log:        Log{Level: "info", Format: "json"},
 		LeaderElection: LeaderElection{
 			Enabled: true, Namespace: "greenwatch", Name: "greenwatch",
 			LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,

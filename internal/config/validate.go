@@ -27,6 +27,7 @@ func (v *validator) config(c Config) {
 	v.oneOf("mode", string(c.Mode), string(release.Observe), string(release.Enforce))
 	v.namespaces(c.Namespaces)
 	v.address("listen", c.Listen)
+	v.statusPage(c.StatusPage, c.Listen)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "json", "console")
 	v.leaderElection(c.LeaderElection)
@@ -91,6 +92,17 @@ func (v *validator) address(path, s string) {
 	}
 	if err != nil {
 		v.fail(path, "%q is no address; write host and port, such as :8080 or 127.0.0.1:8080", s)
+	}
+}
+
+func (v *validator) statusPage(p StatusPage, listen string) {
+	v.oneOf("statusPage.authentication", p.Authentication, NoAuthentication, KubernetesAuthentication)
+	switch {
+	case p.Listen == "":
+	case p.Listen == listen:
+		v.fail("statusPage.listen", "%q is the address of metrics and health already; leave it empty to share that", p.Listen)
+	default:
+		v.address("statusPage.listen", p.Listen)
 	}
 }
 

@@ -41,6 +41,7 @@ type Meter struct {
 	requests  *prometheus.CounterVec
 	leader    prometheus.Gauge
 	reloads   *prometheus.CounterVec
+	cut       prometheus.Counter
 
 	servers, sinks names
 }
@@ -61,9 +62,11 @@ func New(o Options) *Meter {
 		requests:  counters("api_requests_total", "Requests to the Kubernetes API by method and status code; 0 is no answer.", "verb", "code"),
 		leader:    prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "leader", Help: "1 where this process leads, else 0."}),
 		reloads:   counters("config_reloads_total", "Readings of the daemon's file after the first.", "outcome"),
+		cut: prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "connections_cut_total",
+			Help: "Connections to metrics, health and pages that were closed to make room for newer ones."}),
 	}
 	o.Registerer.MustRegister(m.active, m.checks, m.blind, m.guards, m.rollbacks, m.weights, m.proof, m.queries,
-		m.failures, m.delivered, m.requests, m.leader, m.reloads, buildInfo(o))
+		m.failures, m.delivered, m.requests, m.leader, m.reloads, m.cut, buildInfo(o))
 	if o.GuardAge != nil {
 		o.Registerer.MustRegister(guardAge(o.GuardAge))
 	}
@@ -99,6 +102,9 @@ func guardAge(age func() time.Duration) prometheus.Collector {
 		Help: "Age of the oldest guard evaluation among the active releases; 0 where there are none."},
 		func() float64 { return age().Seconds() })
 }
+
+// Cut counts a connection that was closed to make room for a newer one.
+func (m *Meter) Cut() { m.cut.Inc() }
 
 // Names says which Prometheus servers and sinks there are. It may be called again when the daemon's
 // file changes.

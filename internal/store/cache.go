@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -34,6 +35,7 @@ type CacheConfig struct {
 // itself: it is for waking up and for showing; with an open intention, load.
 type Cache struct {
 	changed            func(types.NamespacedName)
+	version            atomic.Uint64 // of the releases
 	policies, releases []cache.SharedIndexInformer
 }
 
@@ -77,6 +79,9 @@ func (k *Cache) prepare(informer cache.SharedIndexInformer, failed func(error), 
 func (k *Cache) tell(object any) {
 	if gone, ok := object.(cache.DeletedFinalStateUnknown); ok {
 		object = gone.Obj
+	}
+	if _, is := object.(*cachedRelease); is {
+		k.version.Add(1)
 	}
 	if policy, ok := policyOf(object); ok {
 		k.changed(policy)

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,21 +16,53 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/report"
 )
 
-func releases(context.Context) ([]report.Release, error) {
+func two() []report.Release {
 	spec := release.Spec{Policy: "knowledgebeast", Number: 7, Candidate: release.Side{Slot: "green", Version: "v2"}, Stable: release.Side{Slot: "blue", Version: "v1"}}
 	state := release.State{Phase: release.Watching, FirstTraffic: 100, Share: 100,
 		Verdict:   release.Standing{Tier: judge.Rollback, Since: 200, Reason: `<script>alert("x")</script>`},
 		Incidents: []release.Incident{{Code: release.CodeRollback}, {Code: release.CodeConsider, Closed: 300}}}
 	other := spec
 	other.Policy = "atlas"
-	return []report.Release{report.Of("production", spec, state), report.Of("production", other, release.State{Phase: release.Deployed})}, nil
+	return []report.Release{report.Of("production", spec, state), report.Of("production", other, release.State{Phase: release.Deployed})}
 }
+
+// shelf is where the pages of a test have their releases from. It counts what is read.
+type shelf struct {
+	version       uint64
+	releases      []report.Release
+	listed, found int
+}
+
+func (s *shelf) pages() *Pages {
+	return &Pages{
+		Version: func() uint64 { return s.version },
+		Each: func(f func(report.Release, string)) {
+			s.listed++
+			for _, r := range s.releases {
+				f(r, versionOf(r))
+			}
+		},
+		One: func(namespace, name string) (report.Release, string, bool) {
+			s.found++
+			for _, r := range s.releases {
+				if r.Namespace == namespace && r.Name == name {
+					return r, versionOf(r), true
+				}
+			}
+			return report.Release{}, "", false
+		},
+	}
+}
+
+// versionOf stands for a resource version: it changes with the story.
+func versionOf(r report.Release) string { return fmt.Sprint(r.State.Story) }
 
 func options() Options {
 	r := prometheus.NewRegistry()
 	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "greenwatch_leader", Help: "x"})
 	r.MustRegister(g)
-	return Options{Gatherer: r, Releases: releases}
+	well := func(context.Context) error { return nil }
+	return Options{Gatherer: r, Healthy: well, Ready: well, Pages: (&shelf{releases: two()}).pages()}
 }
 
 func ask(t *testing.T, o Options, method, path string) *httptest.ResponseRecorder {
@@ -42,7 +75,10 @@ func ask(t *testing.T, o Options, method, path string) *httptest.ResponseRecorde
 func TestPaths(t *testing.T) {
 	away := options()
 	away.Ready = func(context.Context) error { return errors.New("the caches are not filled yet") }
-	away.Releases = func(context.Context) ([]report.Release, error) { return nil, errors.New("no API server") }
+	stuck := options()
+	stuck.Healthy = func(context.Context) error { return errors.New("the loop stands still") }
+	apart := options()
+	apart.Pages = nil
 	for _, c := range []struct {
 		name, method, path string
 		options            Options
@@ -54,7 +90,9 @@ func TestPaths(t *testing.T) {
 		{"ready", "GET", "/readyz", options(), 200, "ok\n"},
 		{"not ready, yet alive", "GET", "/healthz", away, 200, "ok\n"},
 		{"not ready", "GET", "/readyz", away, 503, "the caches are not filled yet"},
-		{"no list", "GET", "/", away, 503, "list the releases: no API server"},
+		{"not alive", "GET", "/healthz", stuck, 503, "the loop stands still"},
+		{"no pages here", "GET", "/", apart, 404, ""},
+		{"no pages alone", "GET", "/metrics", Options{Pages: apart.Pages}, 404, ""},
 		{"list", "GET", "/", options(), 200, `<a href="/releases/production/knowledgebeast-7">production/knowledgebeast-7</a>`},
 		{"report", "GET", "/releases/production/knowledgebeast-7", options(), 200, "knowledgebeast v2 (green): Watching"},
 		{"no such release", "GET", "/releases/production/knowledgebeast-8", options(), 404, "no such active release"},
@@ -92,7 +130,7 @@ func TestThePageIsEscapedSortedAndAlone(t *testing.T) {
 
 func TestThePageOfAnIdleDaemon(t *testing.T) {
 	o := options()
-	o.Releases = func(context.Context) ([]report.Release, error) { return nil, nil }
+	o.Pages = (&shelf{}).pages()
 	if body := ask(t, o, "GET", "/").Body.String(); !strings.Contains(body, "No release is being watched.") {
 		t.Error(body)
 	}
