@@ -370,7 +370,7 @@ func (c *cluster) prune(ctx context.Context, k watchdog.Key, limit int) error {
 }
 
 func (c *cluster) perform(ctx context.Context, namespace string, a release.Action) (release.Result, string) {
-	result, detail := c.actor.Perform(ctx, a)
+	result, detail := c.actor.Perform(ctx, namespace, a)
 	c.log.Info("performed", zap.String("namespace", namespace), zap.String("deed", string(a.Deed)), zap.String("key", a.Key),
 		zap.String("result", string(result)), zap.String("detail", detail))
 	return result, detail

@@ -35,18 +35,19 @@ func New(c Config) *Actor {
 	return &Actor{apps: c.Apps, objects: c.Objects, held: c.Held}
 }
 
-// Perform performs ScaleUp, SetShares or ScaleAway and says how it went, with a detail for people:
-// what was done, or what stood in the way. What was done already is Performed.
-func (a *Actor) Perform(ctx context.Context, action release.Action) (release.Result, string) {
-	done, err := a.perform(ctx, action)
+// Perform performs ScaleUp, SetShares or ScaleAway for a release of the namespace and says how it went, with
+// a detail for people: what was done, or what stood in the way. What was done already is Performed. Nothing
+// outside of the namespace is read or written.
+func (a *Actor) Perform(ctx context.Context, namespace string, action release.Action) (release.Result, string) {
+	done, err := a.perform(ctx, namespace, action)
 	if err != nil {
 		return resultOf(err), fmt.Sprintf("%s: %v", action.Deed, err)
 	}
 	return release.Performed, done
 }
 
-func (a *Actor) perform(ctx context.Context, action release.Action) (string, error) {
-	order, err := orderOf(action)
+func (a *Actor) perform(ctx context.Context, namespace string, action release.Action) (string, error) {
+	order, err := orderOf(namespace, action)
 	if err != nil {
 		return "", err
 	}
@@ -63,8 +64,10 @@ func (a *Actor) perform(ctx context.Context, action release.Action) (string, err
 
 // order is an action with its slots looked up in the frozen plan.
 type order struct {
+	namespace         string // the release's
 	plan              *release.Plan
 	routes            []string
+	back              map[string]int64 // see istio.Move
 	needed, replicas  int32
 	candidate, stable party
 }
@@ -75,7 +78,7 @@ type party struct {
 	revision string
 }
 
-func orderOf(action release.Action) (order, error) {
+func orderOf(namespace string, action release.Action) (order, error) {
 	if action.Ladder == nil {
 		return order{}, errors.New("the action has no frozen plan")
 	}
@@ -83,6 +86,8 @@ func orderOf(action release.Action) (order, error) {
 	candidate, isCandidate := plan.Slot(action.Candidate.Slot)
 	stable, isStable := plan.Slot(action.Stable.Slot)
 	switch {
+	case namespace == "" || plan.Namespace != namespace:
+		return order{}, refuse("the frozen plan is of namespace %q, the release of %q: nothing is done in another namespace", plan.Namespace, namespace)
 	case !isCandidate || !isStable:
 		return order{}, fmt.Errorf("the frozen plan lacks slot %q or %q", action.Candidate.Slot, action.Stable.Slot)
 	case candidate.Name == stable.Name:
@@ -91,8 +96,10 @@ func orderOf(action release.Action) (order, error) {
 		return order{}, refuse("stable's revision is gone")
 	}
 	return order{
+		namespace: namespace,
 		plan:      plan,
 		routes:    action.Ladder.Routes,
+		back:      action.Ladder.Back(),
 		needed:    max(1, action.Ladder.Needed),
 		replicas:  action.Replicas,
 		candidate: party{candidate, action.Candidate.Revision},

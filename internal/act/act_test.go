@@ -301,7 +301,7 @@ func TestAnAPIServerThatIsAwayHasFailed(t *testing.T) {
 	must(t, err)
 	actor := New(Config{Apps: away.AppsV1(), Held: func() error { return nil }})
 	for _, deed := range []release.Deed{release.ScaleUp, release.SetShares, release.ScaleAway} {
-		result, detail := actor.Perform(t.Context(), release.Action{
+		result, detail := actor.Perform(t.Context(), "shop", release.Action{
 			Deed: deed,
 			Ladder: &release.Ladder{Plan: release.Plan{Namespace: "shop", Slots: []release.Slot{
 				{Name: "blue", Deployment: "echo-blue"}, {Name: "green", Deployment: "echo-green"},

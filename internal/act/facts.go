@@ -13,12 +13,12 @@ import (
 
 // deployment asks for a party's Deployment. It is nil if it is gone or on its way.
 func (a *Actor) deployment(ctx context.Context, o order, p party) (*appsv1.Deployment, error) {
-	dep, err := a.apps.Deployments(o.plan.Namespace).Get(ctx, p.Deployment, metav1.GetOptions{})
+	dep, err := a.apps.Deployments(o.namespace).Get(ctx, p.Deployment, metav1.GetOptions{})
 	if rollout.IsMissing(err) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("get Deployment %s/%s: %w", o.plan.Namespace, p.Deployment, err)
+		return nil, fmt.Errorf("get Deployment %s/%s: %w", o.namespace, p.Deployment, err)
 	}
 	if dep.DeletionTimestamp != nil {
 		return nil, nil
@@ -63,8 +63,8 @@ func (a *Actor) ready(ctx context.Context, dep *appsv1.Deployment, p party) (int
 
 // virtualService asks for the VirtualService of the frozen plan.
 func (a *Actor) virtualService(ctx context.Context, o order) (istio.VirtualService, error) {
-	name := o.plan.Namespace + "/" + o.plan.VirtualService
-	object, err := a.objects.Resource(rollout.VirtualServices()).Namespace(o.plan.Namespace).
+	name := o.namespace + "/" + o.plan.VirtualService
+	object, err := a.objects.Resource(rollout.VirtualServices()).Namespace(o.namespace).
 		Get(ctx, o.plan.VirtualService, metav1.GetOptions{})
 	if rollout.IsMissing(err) {
 		return istio.VirtualService{}, refuse("VirtualService %s is gone", name)

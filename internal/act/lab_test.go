@@ -53,7 +53,7 @@ func setup(t *testing.T, routes string) *scene {
 					{Name: "green", Deployment: "echo-green", Host: "echo", Subset: "green"},
 				},
 			},
-			Routes: []string{"main"},
+			Routes: []string{"main"}, Ports: []int64{0},
 			Needed: 2,
 		},
 		Stable:    release.Side{Slot: "blue", Revision: s.revision("echo-blue")},
@@ -223,7 +223,7 @@ func (s *scene) performAs(user string, deed release.Deed) (release.Result, strin
 	must(s.T, err)
 	action := s.action
 	action.Deed = deed
-	return New(Config{Apps: client.AppsV1(), Objects: objects, Held: s.held}).Perform(s.Context(), action)
+	return New(Config{Apps: client.AppsV1(), Objects: objects, Held: s.held}).Perform(s.Context(), s.lab.Namespace, action)
 }
 
 func must(t *testing.T, err error) {

@@ -46,26 +46,30 @@ func TestResultOf(t *testing.T) {
 }
 
 func TestAnActionThatCantBeUnderstoodTouchesNothing(t *testing.T) {
-	plan := release.Plan{Slots: []release.Slot{{Name: "blue"}, {Name: "green"}}}
+	plan := release.Plan{Namespace: "shop", Slots: []release.Slot{{Name: "blue"}, {Name: "green"}}}
+	elsewhere, nowhere := plan, plan
+	elsewhere.Namespace, nowhere.Namespace = "victim", ""
 	blue, green := release.Side{Slot: "blue", Revision: "b"}, release.Side{Slot: "green", Revision: "g"}
 	tests := map[string]struct {
 		action release.Action
 		want   release.Result
 	}{
 		"no frozen plan":   {release.Action{Deed: release.SetShares, Stable: blue, Candidate: green}, release.Failed},
-		"a slot is absent": {release.Action{Deed: release.SetShares, Ladder: &release.Ladder{}, Stable: blue, Candidate: green}, release.Failed},
+		"a slot is absent": {release.Action{Deed: release.SetShares, Ladder: &release.Ladder{Plan: release.Plan{Namespace: "shop"}}, Stable: blue, Candidate: green}, release.Failed},
 		"both are in one slot": {release.Action{
 			Deed: release.SetShares, Ladder: &release.Ladder{Plan: plan}, Stable: release.Side{Slot: "green", Revision: "b"}, Candidate: green,
 		}, release.Refused},
 		"stable is gone": {release.Action{
 			Deed: release.SetShares, Ladder: &release.Ladder{Plan: plan}, Stable: release.Side{Slot: "blue"}, Candidate: green,
 		}, release.Refused},
-		"a message": {release.Action{Deed: release.OpenPage, Ladder: &release.Ladder{Plan: plan}, Stable: blue, Candidate: green}, release.Failed},
+		"of another namespace": {release.Action{Deed: release.SetShares, Ladder: &release.Ladder{Plan: elsewhere}, Stable: blue, Candidate: green}, release.Refused},
+		"of no namespace":      {release.Action{Deed: release.ScaleAway, Ladder: &release.Ladder{Plan: nowhere}, Stable: blue, Candidate: green}, release.Refused},
+		"a message":            {release.Action{Deed: release.OpenPage, Ladder: &release.Ladder{Plan: plan}, Stable: blue, Candidate: green}, release.Failed},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			actor := New(Config{}) // any request would be a panic
-			if got, detail := actor.Perform(t.Context(), test.action); got != test.want || detail == "" {
+			if got, detail := actor.Perform(t.Context(), "shop", test.action); got != test.want || detail == "" {
 				t.Errorf("%s: %q, want %s with a detail", got, detail, test.want)
 			}
 		})

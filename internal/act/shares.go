@@ -81,6 +81,7 @@ func (a *Actor) patch(ctx context.Context, o order) (string, error) {
 		Routes: routes,
 		From:   rollout.DestinationOf(o.candidate.Slot),
 		To:     rollout.DestinationOf(o.stable.Slot),
+		Back:   o.back,
 	}.Patch(vs)
 	if err != nil {
 		return "", refuse("%v", err)

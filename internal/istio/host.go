@@ -1,6 +1,9 @@
 package istio
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 const clusterSuffix = ".svc.cluster.local"
 
@@ -11,6 +14,19 @@ const clusterSuffix = ".svc.cluster.local"
 // to no subset. Ports do not matter.
 func (d Destination) Equal(other Destination, namespace string) bool {
 	return d.Subset == other.Subset && qualify(d.Host, namespace) == qualify(other.Host, namespace)
+}
+
+// Within tells whether the destination is a Service of the namespace, by one of the names that Kubernetes' DNS
+// has for it, in whichever domain the cluster is.
+func (d Destination) Within(namespace string) bool {
+	labels := strings.Split(d.Host, ".")
+	switch {
+	case namespace == "" || strings.Contains(d.Host, "*") || slices.Contains(labels, ""):
+		return false
+	case len(labels) == 1:
+		return true
+	}
+	return labels[1] == namespace && (len(labels) == 2 || labels[2] == "svc")
 }
 
 // qualify completes the names of a Service. A name of two labels may as well be a host outside the

@@ -16,6 +16,30 @@ type Move struct {
 	Routes []string
 	// From ends with weight 0 in each of them, To with its own weight and From's.
 	From, To Destination
+	// Back is, by route key, the port that To was seen with in a route that may lack it now; 0: none. To is
+	// added to no other route.
+	Back map[string]int64
+}
+
+// NeverLedError says that a route has traffic to give and was never seen to lead to where it should go. Nothing
+// is patched then.
+type NeverLedError struct {
+	Route string // its key
+	To    Destination
+}
+
+func (e *NeverLedError) Error() string {
+	return fmt.Sprintf("HTTP route %s does not lead to %s, and was never seen to", e.Route, e.To)
+}
+
+// ForeignError says that a destination that would be added is not of the object's namespace.
+type ForeignError struct {
+	To        Destination
+	Namespace string
+}
+
+func (e *ForeignError) Error() string {
+	return fmt.Sprintf("%s is not in namespace %s: it is added to no route", e.To, e.Namespace)
 }
 
 // MissingRoutesError says that routes to be changed are not in the object: they were removed, or
@@ -34,8 +58,8 @@ func (e *MissingRoutesError) Error() string {
 // The sum of a route's weights stays what it was, and so does the share of any third destination.
 // If To occurs several times in a route, its weights keep their proportions; were they all 0, the
 // first gets everything. A route whose weights are all 0 has no shares to keep: To gets 100. If To
-// is not in a route, it is added at the end, with the port that From has there. Routes in which From
-// has no weight are left alone.
+// is not in a route that led to it before, it is added at the end, with the port that it had there, and only if it
+// is of the object's own namespace. Routes in which From has no weight are left alone.
 //
 // The patch replaces the resourceVersion by the very one that was read, so that the API server
 // answers 409 if the object has changed in between.
@@ -113,14 +137,21 @@ func (m Move) moveRoute(route Route, namespace string) ([]operation, error) {
 		return nil, fmt.Errorf("%s.route: the weights of both together are %d, want at most %d", route.path(), total, maxWeight)
 	}
 	operations := setWeights(route, before.weights, before.after(total))
-	if len(before.to) == 0 {
-		operations = append(operations, operation{
-			Op:    "add",
-			Path:  fmt.Sprintf("/spec/http/%d/route/-", route.Index),
-			Value: newElement(m.To, portOf(route, before.from), total, namespace),
-		})
+	if len(before.to) > 0 {
+		return operations, nil
 	}
-	return operations, nil
+	port, led := m.Back[route.Key]
+	switch {
+	case !led:
+		return nil, &NeverLedError{Route: route.Key, To: m.To}
+	case !m.To.Within(namespace):
+		return nil, &ForeignError{To: m.To, Namespace: namespace}
+	}
+	return append(operations, operation{
+		Op:    "add",
+		Path:  fmt.Sprintf("/spec/http/%d/route/-", route.Index),
+		Value: newElement(m.To, port, total, namespace),
+	}), nil
 }
 
 // sides are a route's weights with the places of the two destinations among them.
@@ -181,7 +212,7 @@ func setWeights(route Route, before, after []int64) (operations []operation) {
 	return operations
 }
 
-// newElement is the policy's own destination as an element of a route.
+// newElement is a destination as an element of a route.
 func newElement(d Destination, port, weight int64, namespace string) map[string]any {
 	destination := map[string]any{"host": resolvable(d.Host, namespace)}
 	if d.Subset != "" {
@@ -191,16 +222,6 @@ func newElement(d Destination, port, weight int64, namespace string) map[string]
 		destination["port"] = map[string]any{"number": port}
 	}
 	return map[string]any{"destination": destination, "weight": weight}
-}
-
-// portOf is the first port that is named at one of the places.
-func portOf(route Route, places []int) int64 {
-	for _, i := range places {
-		if port := route.Destinations[i].Port; port != 0 {
-			return port
-		}
-	}
-	return 0
 }
 
 // distribute shares total out in proportion to the weights, in whole numbers that sum to total: what

@@ -14,7 +14,16 @@ import (
 
 // toStable moves all routes of the object from green to blue.
 func toStable(vs VirtualService) Move {
-	return Move{Routes: keys(vs.HTTP), From: green, To: blue}
+	return Move{Routes: keys(vs.HTTP), From: green, To: blue, Back: led(vs, 0)}
+}
+
+// led says of all routes that they led to where the traffic is to go, with that port.
+func led(vs VirtualService, port int64) map[string]int64 {
+	back := map[string]int64{}
+	for _, key := range keys(vs.HTTP) {
+		back[key] = port
+	}
+	return back
 }
 
 func TestMoveGivesStableTheCandidatesWeight(t *testing.T) {
@@ -23,36 +32,36 @@ func TestMoveGivesStableTheCandidatesWeight(t *testing.T) {
 		b, g, c   = "{destination: {host: kb-blue}", "{destination: {host: kb-green}", "{destination: {host: kb-third}"
 	)
 	for name, test := range map[string]struct{ before, after string }{
-		"90/10":                            {"[" + b + ", weight: 90}, " + g + ", weight: 10}]", "[" + b + ", weight: 100}, " + g + ", weight: 0}]"},
-		"0/100":                            {"[" + b + ", weight: 0}, " + g + ", weight: 100}]", "[" + b + ", weight: 100}, " + g + ", weight: 0}]"},
-		"sum of 90":                        {"[" + b + ", weight: 60}, " + g + ", weight: 30}]", "[" + b + ", weight: 90}, " + g + ", weight: 0}]"},
-		"sum of 150":                       {"[" + b + ", weight: 120}, " + g + ", weight: 30}]", "[" + b + ", weight: 150}, " + g + ", weight: 0}]"},
-		"stable's weight absent":           {"[" + b + "}, " + g + ", weight: 100}]", "[" + b + ", weight: 100}, " + g + ", weight: 0}]"},
-		"candidate first":                  {"[" + g + ", weight: 10}, " + b + ", weight: 90}]", "[" + g + ", weight: 0}, " + b + ", weight: 100}]"},
-		"third keeps its share":            {"[" + c + ", weight: 20}, " + b + ", weight: 50}, " + g + ", weight: 30}]", "[" + c + ", weight: 20}, " + b + ", weight: 80}, " + g + ", weight: 0}]"},
-		"moved already":                    {"[" + b + ", weight: 100}, " + g + ", weight: 0}]", unchanged},
-		"moved already, weight absent":     {"[" + b + ", weight: 100}, " + g + "}]", unchanged},
-		"sole stable":                      {"[" + b + "}]", unchanged},
-		"sole stable of weight 0":          {"[" + b + ", weight: 0}]", unchanged},
-		"all with the third":               {"[" + c + ", weight: 100}, " + b + "}, " + g + "}]", unchanged},
-		"only the third":                   {"[" + c + "}]", unchanged},
-		"dropped, candidate has nothing":   {"[" + c + ", weight: 100}, " + g + ", weight: 0}]", unchanged},
-		"neither, all 0":                   {"[" + c + ", weight: 0}, {destination: {host: other}, weight: 0}]", unchanged},
-		"all 0":                            {"[" + c + ", weight: 0}, " + b + ", weight: 0}, " + g + ", weight: 0}]", "[" + c + ", weight: 0}, " + b + ", weight: 100}, " + g + ", weight: 0}]"},
-		"all absent":                       {"[" + b + "}, " + g + "}]", "[" + b + ", weight: 100}, " + g + "}]"},
-		"all 0, stable dropped":            {"[" + c + ", weight: 0}, " + g + ", weight: 0}]", "[" + c + ", weight: 0}, " + g + ", weight: 0}, " + b + ", weight: 100}]"},
-		"dropped, sole candidate":          {"[" + g + "}]", "[" + g + ", weight: 0}, " + b + ", weight: 100}]"},
-		"dropped, sole candidate of 0":     {"[" + g + ", weight: 0}]", "[" + g + ", weight: 0}, " + b + ", weight: 100}]"},
-		"dropped, sole candidate of 40":    {"[" + g + ", weight: 40}]", "[" + g + ", weight: 0}, " + b + ", weight: 40}]"},
-		"dropped, with a third":            {"[" + c + ", weight: 50}, " + g + ", weight: 100}]", "[" + c + ", weight: 50}, " + g + ", weight: 0}, " + b + ", weight: 100}]"},
-		"dropped, with the port":           {"[{destination: {host: kb-green, port: {number: 8080}}, headers: {request: {set: {x: y}}}}]", "[{destination: {host: kb-green, port: {number: 8080}}, headers: {request: {set: {x: y}}}, weight: 0}, {destination: {host: kb-blue, port: {number: 8080}}, weight: 100}]"},
-		"candidate several times":          {"[" + g + ", weight: 10}, " + b + ", weight: 70}, " + g + ", headers: {}, weight: 20}]", "[" + g + ", weight: 0}, " + b + ", weight: 100}, " + g + ", headers: {}, weight: 0}]"},
-		"stable several times, in thirds":  {"[" + b + ", weight: 60}, " + b + ", headers: {}, weight: 30}, " + g + ", weight: 10}]", "[" + b + ", weight: 67}, " + b + ", headers: {}, weight: 33}, " + g + ", weight: 0}]"},
-		"stable several times, one 0":      {"[" + b + ", weight: 0}, " + b + ", headers: {}, weight: 5}, " + g + ", weight: 95}]", "[" + b + ", weight: 0}, " + b + ", headers: {}, weight: 100}, " + g + ", weight: 0}]"},
-		"stable several times, all 0":      {"[" + b + "}, " + b + ", headers: {}, weight: 0}, " + g + ", weight: 95}]", "[" + b + ", weight: 95}, " + b + ", headers: {}, weight: 0}, " + g + ", weight: 0}]"},
-		"hosts in full":                    {"[{destination: {host: kb-blue.prod.svc.cluster.local}, weight: 90}, {destination: {host: kb-green.prod}, weight: 10}]", "[{destination: {host: kb-blue.prod.svc.cluster.local}, weight: 100}, {destination: {host: kb-green.prod}, weight: 0}]"},
-		"another subset is a third":        {"[{destination: {host: kb-blue, subset: v1}, weight: 90}, " + g + ", weight: 10}]", "[{destination: {host: kb-blue, subset: v1}, weight: 90}, " + g + ", weight: 0}, " + b + ", weight: 10}]"},
-		"the greatest weight there can be": {"[" + b + ", weight: 2147483646}, " + g + ", weight: 1}]", "[" + b + ", weight: 2147483647}, " + g + ", weight: 0}]"},
+		"90/10":                              {"[" + b + ", weight: 90}, " + g + ", weight: 10}]", "[" + b + ", weight: 100}, " + g + ", weight: 0}]"},
+		"0/100":                              {"[" + b + ", weight: 0}, " + g + ", weight: 100}]", "[" + b + ", weight: 100}, " + g + ", weight: 0}]"},
+		"sum of 90":                          {"[" + b + ", weight: 60}, " + g + ", weight: 30}]", "[" + b + ", weight: 90}, " + g + ", weight: 0}]"},
+		"sum of 150":                         {"[" + b + ", weight: 120}, " + g + ", weight: 30}]", "[" + b + ", weight: 150}, " + g + ", weight: 0}]"},
+		"stable's weight absent":             {"[" + b + "}, " + g + ", weight: 100}]", "[" + b + ", weight: 100}, " + g + ", weight: 0}]"},
+		"candidate first":                    {"[" + g + ", weight: 10}, " + b + ", weight: 90}]", "[" + g + ", weight: 0}, " + b + ", weight: 100}]"},
+		"third keeps its share":              {"[" + c + ", weight: 20}, " + b + ", weight: 50}, " + g + ", weight: 30}]", "[" + c + ", weight: 20}, " + b + ", weight: 80}, " + g + ", weight: 0}]"},
+		"moved already":                      {"[" + b + ", weight: 100}, " + g + ", weight: 0}]", unchanged},
+		"moved already, weight absent":       {"[" + b + ", weight: 100}, " + g + "}]", unchanged},
+		"sole stable":                        {"[" + b + "}]", unchanged},
+		"sole stable of weight 0":            {"[" + b + ", weight: 0}]", unchanged},
+		"all with the third":                 {"[" + c + ", weight: 100}, " + b + "}, " + g + "}]", unchanged},
+		"only the third":                     {"[" + c + "}]", unchanged},
+		"dropped, candidate has nothing":     {"[" + c + ", weight: 100}, " + g + ", weight: 0}]", unchanged},
+		"neither, all 0":                     {"[" + c + ", weight: 0}, {destination: {host: other}, weight: 0}]", unchanged},
+		"all 0":                              {"[" + c + ", weight: 0}, " + b + ", weight: 0}, " + g + ", weight: 0}]", "[" + c + ", weight: 0}, " + b + ", weight: 100}, " + g + ", weight: 0}]"},
+		"all absent":                         {"[" + b + "}, " + g + "}]", "[" + b + ", weight: 100}, " + g + "}]"},
+		"all 0, stable dropped":              {"[" + c + ", weight: 0}, " + g + ", weight: 0}]", "[" + c + ", weight: 0}, " + g + ", weight: 0}, " + b + ", weight: 100}]"},
+		"dropped, sole candidate":            {"[" + g + "}]", "[" + g + ", weight: 0}, " + b + ", weight: 100}]"},
+		"dropped, sole candidate of 0":       {"[" + g + ", weight: 0}]", "[" + g + ", weight: 0}, " + b + ", weight: 100}]"},
+		"dropped, sole candidate of 40":      {"[" + g + ", weight: 40}]", "[" + g + ", weight: 0}, " + b + ", weight: 40}]"},
+		"dropped, with a third":              {"[" + c + ", weight: 50}, " + g + ", weight: 100}]", "[" + c + ", weight: 50}, " + g + ", weight: 0}, " + b + ", weight: 100}]"},
+		"dropped, whatever candidate's port": {"[{destination: {host: kb-green, port: {number: 8080}}, headers: {request: {set: {x: y}}}}]", "[{destination: {host: kb-green, port: {number: 8080}}, headers: {request: {set: {x: y}}}, weight: 0}, {destination: {host: kb-blue}, weight: 100}]"},
+		"candidate several times":            {"[" + g + ", weight: 10}, " + b + ", weight: 70}, " + g + ", headers: {}, weight: 20}]", "[" + g + ", weight: 0}, " + b + ", weight: 100}, " + g + ", headers: {}, weight: 0}]"},
+		"stable several times, in thirds":    {"[" + b + ", weight: 60}, " + b + ", headers: {}, weight: 30}, " + g + ", weight: 10}]", "[" + b + ", weight: 67}, " + b + ", headers: {}, weight: 33}, " + g + ", weight: 0}]"},
+		"stable several times, one 0":        {"[" + b + ", weight: 0}, " + b + ", headers: {}, weight: 5}, " + g + ", weight: 95}]", "[" + b + ", weight: 0}, " + b + ", headers: {}, weight: 100}, " + g + ", weight: 0}]"},
+		"stable several times, all 0":        {"[" + b + "}, " + b + ", headers: {}, weight: 0}, " + g + ", weight: 95}]", "[" + b + ", weight: 95}, " + b + ", headers: {}, weight: 0}, " + g + ", weight: 0}]"},
+		"hosts in full":                      {"[{destination: {host: kb-blue.prod.svc.cluster.local}, weight: 90}, {destination: {host: kb-green.prod}, weight: 10}]", "[{destination: {host: kb-blue.prod.svc.cluster.local}, weight: 100}, {destination: {host: kb-green.prod}, weight: 0}]"},
+		"another subset is a third":          {"[{destination: {host: kb-blue, subset: v1}, weight: 90}, " + g + ", weight: 10}]", "[{destination: {host: kb-blue, subset: v1}, weight: 90}, " + g + ", weight: 0}, " + b + ", weight: 10}]"},
+		"the greatest weight there can be":   {"[" + b + ", weight: 2147483646}, " + g + ", weight: 1}]", "[" + b + ", weight: 2147483647}, " + g + ", weight: 0}]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := routed(t, test.before)
@@ -93,18 +102,54 @@ func TestMoveIsFencedAndWritesNothingElse(t *testing.T) {
 	}
 }
 
-func TestMoveWritesPolicysOwnDestinationSoThatIstioFindsIt(t *testing.T) {
-	for host, want := range map[string]string{"kb": "kb", "kb.prod": "kb", "kb.prod.svc.cluster.local": "kb.prod.svc.cluster.local", "kb.test.svc": "kb.test.svc.cluster.local"} {
-		u := routed(t, "[{destination: {host: kb, subset: green}}]")
-		vs := read(t, u)
-		move := Move{Routes: keys(vs.HTTP), From: Destination{"kb", "green"}, To: Destination{host, "blue"}}
-		patch, err := move.Patch(vs)
-		if err != nil {
-			t.Fatal(err)
+func TestMoveAddsADestinationSoThatIstioFindsIt(t *testing.T) {
+	for host, want := range map[string]string{"kb": "kb", "kb.prod": "kb", "kb.prod.svc": "kb", "kb.prod.svc.cluster.local": "kb.prod.svc.cluster.local",
+		"kb.prod.svc.our.domain": "kb.prod.svc.our.domain"} {
+		for _, port := range []int64{0, 8080} {
+			u := routed(t, "[{destination: {host: kb, subset: green, port: {number: 9090}}}]")
+			vs := read(t, u)
+			move := Move{Routes: keys(vs.HTTP), From: Destination{"kb", "green"}, To: Destination{host, "blue"}, Back: led(vs, port)}
+			patch, err := move.Patch(vs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			added := read(t, apply(t, u, patch)).HTTP[0].Destinations[1]
+			if diff := cmp.Diff(Weighted{Destination: Destination{want, "blue"}, Port: port, Weight: 100, HasWeight: true}, added); diff != "" {
+				t.Error(diff)
+			}
 		}
-		added := read(t, apply(t, u, patch)).HTTP[0].Destinations[1]
-		if diff := cmp.Diff(Weighted{Destination: Destination{want, "blue"}, Weight: 100, HasWeight: true}, added); diff != "" {
-			t.Error(diff)
+	}
+}
+
+// The promise no-deputy: a destination is added only to the very route that led to it, and only one of the object's
+// own namespace. The control of each is that it moves where stable is in the route, and where the route led to it.
+func TestMoveAddsNoDestinationThatTheRouteNeverLedTo(t *testing.T) {
+	vs := read(t, object(t, "http: [{name: main, "+toGreen+"}, {name: api, "+toGreen+"}, {name: idle, "+toThird+"}]"))
+	move := func(to string, back ...string) error {
+		m := Move{Routes: keys(vs.HTTP), From: green, To: Destination{Host: to}, Back: map[string]int64{}}
+		for _, key := range back {
+			m.Back[key] = 0
+		}
+		_, err := m.Patch(vs)
+		return err
+	}
+	var never *NeverLedError
+	if err := move("kb-blue", "main"); !errors.As(err, &never) || never.Route != "api" {
+		t.Errorf("one route led there, the other never: %v", err)
+	}
+	for _, host := range []string{"kb-blue.evil", "kb-blue.evil.svc.cluster.local", "kb-blue.prod.evil.example", "evil.example", "*.prod.svc.cluster.local", "kb-blue..svc", ".prod"} {
+		var foreign *ForeignError
+		if err := move(host, "main", "api"); !errors.As(err, &foreign) {
+			t.Errorf("%s, which the routes led to: %v", host, err)
+		}
+	}
+	if err := move("kb-blue", "main", "api"); err != nil {
+		t.Errorf("both routes led there: %v", err)
+	}
+	for _, host := range []string{"kb-blue.evil", "evil.example"} { // who may write the route has put it there
+		in := read(t, object(t, "http: [{name: main, route: [{destination: {host: kb-green}, weight: 1}, {destination: {host: "+host+"}}]}]"))
+		if _, err := (Move{Routes: []string{"main"}, From: green, To: Destination{Host: host}}).Patch(in); err != nil {
+			t.Errorf("%s, which is in the route: %v", host, err)
 		}
 	}
 }

@@ -59,6 +59,12 @@ type Destination struct {
 	Subset string
 }
 
+// Place is a destination as a route names it.
+type Place struct {
+	Destination
+	Port int64 // 0: none is named
+}
+
 // String is host, or host/subset.
 func (d Destination) String() string {
 	if d.Subset == "" {

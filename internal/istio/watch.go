@@ -19,10 +19,10 @@ type WatchedRoute struct {
 }
 
 // Watch picks the routes to watch. With names it is the HTTP routes of these names; without, it is
-// every HTTP route that leads to both slots, or that leads to one and led to the other according to
-// remembered (slot names by route key; see [Remember]). A route that pins requests to one slot is
+// every HTTP route that leads to both slots, or that leads to one and led to the other's destination according
+// to remembered (places by route key; see [Remember]). A route that pins requests to one slot is
 // thus left alone, and so are routes that only redirect, respond or delegate.
-func Watch(vs VirtualService, slots [2]Slot, names []string, remembered map[string][]string) ([]WatchedRoute, []Problem) {
+func Watch(vs VirtualService, slots [2]Slot, names []string, remembered map[string][]Place) ([]WatchedRoute, []Problem) {
 	if slots[0].Destination.Equal(slots[1].Destination, vs.Namespace) {
 		return nil, []Problem{sameDestination(slots)}
 	}
@@ -44,22 +44,44 @@ func Watch(vs VirtualService, slots [2]Slot, names []string, remembered map[stri
 	return watched, append(problems, immovable(vs, slots)...)
 }
 
-// Remember adds the slots that the HTTP routes lead to now to those that they are remembered to
-// have led to, and forgets routes and slots that are no more. It returns what Watch wants to be
-// given next time; what it is given stays as it is.
+// Remember adds the slots' destinations that the HTTP routes lead to now to those that they are remembered to
+// have led to, and forgets routes that are no more, and destinations that are no slot's any more. It goes by what
+// stands in the routes alone: what a policy calls its slots' destinations was never seen there for that. It
+// returns what Watch wants to be given next time; what it is given stays as it is.
 //
 // Every route that leads to a slot is remembered, watched or not: where a service is switched by
 // naming the one or the other slot alone, this is the only way to see that a route leads to both. A
 // preview route that is pointed at one slot after the other comes to be watched the same way; where
 // that is not wanted, the policy names its routes.
-func Remember(vs VirtualService, slots [2]Slot, remembered map[string][]string) map[string][]string {
-	memory := map[string][]string{}
+func Remember(vs VirtualService, slots [2]Slot, remembered map[string][]Place) map[string][]Place {
+	memory := map[string][]Place{}
 	for _, route := range vs.HTTP {
-		if led := ledTo(route, slots, vs.Namespace, remembered[route.Key]); len(led) > 0 {
-			memory[route.Key] = led
+		for _, slot := range slots {
+			if place, ok := Led(route, slot.Destination, vs.Namespace, remembered[route.Key]); ok {
+				memory[route.Key] = append(memory[route.Key], place)
+			}
 		}
 	}
 	return memory
+}
+
+// Led gives the place of a destination in a route, as it stands there or else as it is remembered. A route
+// without destinations leads nowhere, whatever it did before.
+func Led(route Route, d Destination, namespace string, remembered []Place) (Place, bool) {
+	if len(route.Destinations) == 0 {
+		return Place{}, false
+	}
+	for _, w := range route.Destinations {
+		if w.Destination.Equal(d, namespace) {
+			return Place{w.Destination, w.Port}, true
+		}
+	}
+	for _, p := range remembered {
+		if p.Equal(d, namespace) {
+			return p, true
+		}
+	}
+	return Place{}, false
 }
 
 func named(vs VirtualService, slots [2]Slot, names []string) (routes []Route, problems []Problem) {
@@ -83,7 +105,7 @@ func named(vs VirtualService, slots [2]Slot, names []string) (routes []Route, pr
 	return routes, problems
 }
 
-func leadingToBoth(vs VirtualService, slots [2]Slot, remembered map[string][]string) ([]Route, []Problem) {
+func leadingToBoth(vs VirtualService, slots [2]Slot, remembered map[string][]Place) ([]Route, []Problem) {
 	var routes []Route
 	for _, route := range vs.HTTP {
 		if len(ledTo(route, slots, vs.Namespace, remembered[route.Key])) == len(slots) {
@@ -96,15 +118,11 @@ func leadingToBoth(vs VirtualService, slots [2]Slot, remembered map[string][]str
 	return routes, nil
 }
 
-// ledTo names the slots that the route leads, or is remembered to have led, to. A route without
-// destinations leads nowhere, whatever it did before.
-func ledTo(route Route, slots [2]Slot, namespace string, remembered []string) []string {
-	if len(route.Destinations) == 0 {
-		return nil
-	}
+// ledTo names the slots that the route leads, or is remembered to have led, to.
+func ledTo(route Route, slots [2]Slot, namespace string, remembered []Place) []string {
 	var led []string
 	for _, slot := range slots {
-		if route.LeadsTo(slot.Destination, namespace) || slices.Contains(remembered, slot.Name) {
+		if _, ok := Led(route, slot.Destination, namespace, remembered); ok {
 			led = append(led, slot.Name)
 		}
 	}

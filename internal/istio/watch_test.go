@@ -19,7 +19,7 @@ func TestWatch(t *testing.T) {
 	for name, c := range map[string]struct {
 		spec     string
 		names    []string
-		memory   map[string][]string
+		memory   map[string][]Place
 		watched  string // key blue/green in per cent
 		problems string // reason route
 	}{
@@ -41,32 +41,32 @@ func TestWatch(t *testing.T) {
 		},
 		"led to both, dropped by the cutover": {
 			spec:    "http: [{name: main, " + toGreen + "}]",
-			memory:  map[string][]string{"main": {"blue", "green"}},
+			memory:  map[string][]Place{"main": {{Destination: blue}, {Destination: green}}},
 			watched: "main 0/100",
 		},
 		"switched from one to the other": {
 			spec:    "http: [{name: main, " + toGreen + "}]",
-			memory:  map[string][]string{"main": {"blue"}},
+			memory:  map[string][]Place{"main": {{Destination: blue}}},
 			watched: "main 0/100",
 		},
 		"led to both, leads elsewhere": {
 			spec:    "http: [{name: main, " + toThird + "}]",
-			memory:  map[string][]string{"main": {"blue", "green"}},
+			memory:  map[string][]Place{"main": {{Destination: blue}, {Destination: green}}},
 			watched: "main 0/0",
 		},
 		"led to both, redirects": {
 			spec:     "http: [{name: main, redirect: {uri: /}}]",
-			memory:   map[string][]string{"main": {"blue", "green"}},
+			memory:   map[string][]Place{"main": {{Destination: blue}, {Destination: green}}},
 			problems: "NoRoute ",
 		},
 		"led to green only": {
 			spec:     "http: [{name: main, " + toGreen + "}]",
-			memory:   map[string][]string{"main": {"green"}},
+			memory:   map[string][]Place{"main": {{Destination: green}}},
 			problems: "NoRoute ",
 		},
 		"memory of another route": {
 			spec:     "http: [{name: main, " + toGreen + "}]",
-			memory:   map[string][]string{"api": {"blue", "green"}},
+			memory:   map[string][]Place{"api": {{Destination: blue}, {Destination: green}}},
 			problems: "NoRoute ",
 		},
 		"no routes": {spec: "hosts: []", problems: "NoRoute "},
@@ -165,9 +165,9 @@ func TestProblemsSayWhatInstead(t *testing.T) {
 
 func TestRememberAccumulatesAndForgets(t *testing.T) {
 	spec := "http: [{name: main, " + toGreen + "}, {name: pin, " + toBlue + "}, {name: other, " + toThird + "}, {name: moved, " + toThird + "}]"
-	given := map[string][]string{"main": {"blue", "violet"}, "moved": {"green"}, "gone": {"blue", "green"}}
+	given := map[string][]Place{"main": {{blue, 80}, {third, 0}}, "moved": {{green, 0}}, "gone": {{blue, 0}, {green, 0}}}
 	got := Remember(read(t, object(t, spec)), bothSlots, given)
-	want := map[string][]string{"main": {"blue", "green"}, "pin": {"blue"}, "moved": {"green"}}
+	want := map[string][]Place{"main": {{blue, 80}, {green, 0}}, "pin": {{blue, 0}}, "moved": {{green, 0}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -126,6 +126,20 @@ func (t *turn) open(l Ladder) {
 	t.s.NextCheck = 0
 }
 
+// neverLed is the port of a route that was never seen to lead to stable.
+const neverLed = -1
+
+// Back gives, by the keys of the routes that led to stable, the port that it had there.
+func (l *Ladder) Back() map[string]int64 {
+	back := map[string]int64{}
+	for i, key := range l.Routes {
+		if i < len(l.Ports) && l.Ports[i] != neverLed {
+			back[key] = l.Ports[i]
+		}
+	}
+	return back
+}
+
 // begun freezes all that the rest of a ladder needs, now.
 func (t *turn) begun(l Ladder) *Ladder {
 	l.Step = Recheck
@@ -138,6 +152,11 @@ func (t *turn) begun(l Ladder) *Ladder {
 	l.Routes = []string{}
 	for _, r := range t.o.World.Routes {
 		l.Routes = append(l.Routes, r.Key)
+		port, led := r.Ports[t.stable().Slot]
+		if !led {
+			port = neverLed
+		}
+		l.Ports = append(l.Ports, port)
 	}
 	if t.s.Before != nil {
 		l.Before = *t.s.Before

@@ -15,7 +15,7 @@ type Ledger struct {
 	Carrier *Side `json:"carrier,omitempty"`
 	// Stable is the last release's.
 	Stable *Side `json:"stable,omitempty"`
-	// Routes are the watched routes and the slots that each has led to.
+	// Routes are the routes that lead, or led, to a slot, with its destination as it was seen there.
 	// +listType=map
 	// +listMapKey=key
 	// +kubebuilder:validation:MaxItems=32
@@ -51,11 +51,21 @@ type AcceptedRevision struct {
 	Ended Phase `json:"ended,omitempty"`
 }
 
-// RouteMemory is a route, by name or else by a digest of its matches, and the slots it led to.
+// RouteMemory is a route, by name or else by a digest of its matches, and the destinations of the slots that it
+// was seen to lead to. Only what is remembered here is ever added back to a route.
 type RouteMemory struct {
 	// +kubebuilder:validation:MaxLength=253
 	Key string `json:"key"`
 	// +kubebuilder:validation:MaxItems=2
-	// +kubebuilder:validation:items:MaxLength=63
-	Slots []string `json:"slots"`
+	Destinations []Destination `json:"destinations,omitempty"`
+}
+
+// Destination is where a route leads, as it stands there.
+type Destination struct {
+	// +kubebuilder:validation:MaxLength=253
+	Host string `json:"host"`
+	// +kubebuilder:validation:MaxLength=63
+	Subset string `json:"subset,omitempty"`
+	// Port is 0 where none is named.
+	Port int64 `json:"port,omitempty"`
 }

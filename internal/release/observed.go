@@ -22,6 +22,8 @@ type SlotView struct {
 	Since signal.Instant
 	// Unseen is whether nobody looked, as with the past: then only its name and its revision are known.
 	Unseen bool
+	// Unusable says why its destination can't be given traffic; empty where it can, as far as is known.
+	Unusable string
 	// UnreadySince and Ticks: see signal.Availability.
 	UnreadySince signal.Instant
 	Ticks        int32
@@ -32,6 +34,16 @@ type RouteView struct {
 	Key string
 	// Shares by slot name; a slot that the route doesn't lead to is absent.
 	Shares map[string]float64
+	// Ports by slot name: that of the slot's destination in the route, now or when it was last seen there; 0
+	// where it names none. A slot that the route was never seen to lead to is absent.
+	Ports map[string]int64
+}
+
+// Takes tells whether traffic of the route can be led to a slot: it leads there, or did.
+func (r RouteView) Takes(slot string) bool {
+	_, leads := r.Shares[slot]
+	_, led := r.Ports[slot]
+	return leads || led
 }
 
 // World is what the cluster looked like at one moment.

@@ -129,6 +129,10 @@ type Ladder struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=253
 	Routes []string `json:"routes"`
+	// Ports are, for each of Routes, the port that stable's destination was last seen with there: 0 where it
+	// named none, -1 where the route was never seen to lead to stable, so that stable is not added to it.
+	// +kubebuilder:validation:MaxItems=32
+	Ports []int64 `json:"ports,omitempty"`
 	// Needed is how many ready replicas of stable the candidate's load takes.
 	Needed int32 `json:"needed"`
 	// Before is the candidate's requests per second before its first traffic: probes, previews.

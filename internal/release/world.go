@@ -84,6 +84,9 @@ func (t *turn) readiness() (Readiness, string) {
 	case t.o.World.Problem != "":
 		return Gone, "its destination is unusable: " + t.o.World.Problem
 	}
+	if why := t.noWayBack(); why != "" {
+		return Gone, "its destination is unusable: " + why
+	}
 	need := t.needed()
 	switch {
 	case v.Ready >= need:
@@ -92,6 +95,17 @@ func (t *turn) readiness() (Readiness, string) {
 		return Partial, fmt.Sprintf("%d of the %d replicas that the load needs are ready", v.Ready, need)
 	}
 	return Warm, fmt.Sprintf("no replica is ready; %d are needed", need)
+}
+
+// noWayBack says what keeps the traffic of a watched route from being led to stable.
+func (t *turn) noWayBack() string {
+	slot := t.stable().Slot
+	for _, r := range t.o.World.Routes {
+		if !r.Takes(slot) {
+			return fmt.Sprintf("route %s does not lead to it and was never seen to; greenwatch adds no new destination to a route", r.Key)
+		}
+	}
+	return t.o.World.Slot(slot).Unusable
 }
 
 // needed is how many ready replicas of stable the candidate's load takes: what stable had when it

@@ -12,31 +12,40 @@ import (
 
 // What the objects in the cluster can hold of routes.
 const (
-	mostRoutes = 32
-	longestKey = 253
+	mostRoutes    = 32
+	longestKey    = 253 // of a host, too
+	longestSubset = 63
 )
 
-func recall(memory []release.RouteMemory) map[string][]string {
-	remembered := make(map[string][]string, len(memory))
+func recall(memory []release.RouteMemory) map[string][]istio.Place {
+	remembered := make(map[string][]istio.Place, len(memory))
 	for _, route := range memory {
-		remembered[route.Key] = route.Slots
+		for _, d := range route.Destinations {
+			remembered[route.Key] = append(remembered[route.Key], istio.Place{Destination: istio.Destination{Host: d.Host, Subset: d.Subset}, Port: d.Port})
+		}
 	}
 	return remembered
 }
 
 // remember puts routes in order, so that the same memory is equal to itself. Where there are more
 // than can be kept, those that led to both slots are kept first: only these are watched for it.
-func remember(remembered map[string][]string) []release.RouteMemory {
+func remember(remembered map[string][]istio.Place) []release.RouteMemory {
 	var memory []release.RouteMemory
 	for _, key := range slices.Sorted(maps.Keys(remembered)) {
-		if len(key) <= longestKey {
-			memory = append(memory, release.RouteMemory{Key: key, Slots: remembered[key]})
+		route := release.RouteMemory{Key: key}
+		for _, p := range remembered[key] {
+			if len(p.Host) <= longestKey && len(p.Subset) <= longestSubset {
+				route.Destinations = append(route.Destinations, release.Destination{Host: p.Host, Subset: p.Subset, Port: p.Port})
+			}
+		}
+		if len(key) <= longestKey && len(route.Destinations) > 0 {
+			memory = append(memory, route)
 		}
 	}
 	if len(memory) <= mostRoutes {
 		return memory
 	}
-	slices.SortStableFunc(memory, func(a, b release.RouteMemory) int { return len(b.Slots) - len(a.Slots) })
+	slices.SortStableFunc(memory, func(a, b release.RouteMemory) int { return len(b.Destinations) - len(a.Destinations) })
 	memory = memory[:mostRoutes]
 	slices.SortFunc(memory, func(a, b release.RouteMemory) int { return strings.Compare(a.Key, b.Key) })
 	return memory

@@ -103,7 +103,7 @@ func Routes(plan *release.Plan, memory []release.RouteMemory, routing Routing) S
 		problems = append([]Problem{*tooMany}, problems...)
 	}
 	sight := Sight{
-		World:    release.World{Writer: vs.Writer.Manager, Routes: views(plan, watched)},
+		World:    release.World{Writer: vs.Writer.Manager, Routes: views(plan, watched, remembered)},
 		Problems: problems,
 		Routes:   remember(istio.Remember(vs, slots, remembered)),
 	}
@@ -194,15 +194,19 @@ func unknownBecause(problems []Problem, nothingWatched bool) string {
 }
 
 // views are the watched routes with the shares of the slots that they lead to.
-func views(plan *release.Plan, watched []istio.WatchedRoute) (routes []release.RouteView) {
+func views(plan *release.Plan, watched []istio.WatchedRoute, remembered map[string][]istio.Place) (routes []release.RouteView) {
 	for _, w := range watched {
-		shares := map[string]float64{}
+		shares, ports := map[string]float64{}, map[string]int64{}
 		for _, slot := range plan.Slots {
-			if w.LeadsTo(DestinationOf(slot), plan.Namespace) {
+			d := DestinationOf(slot)
+			if w.LeadsTo(d, plan.Namespace) {
 				shares[slot.Name] = w.Shares[slot.Name]
 			}
+			if place, led := istio.Led(w.Route, d, plan.Namespace, remembered[w.Key]); led {
+				ports[slot.Name] = place.Port
+			}
 		}
-		routes = append(routes, release.RouteView{Key: w.Key, Shares: shares})
+		routes = append(routes, release.RouteView{Key: w.Key, Shares: shares, Ports: ports})
 	}
 	return routes
 }

@@ -11,8 +11,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
+	"github.com/knowledgebeast/greenwatch/internal/istio"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+var (
+	toBlueAndGreen = []release.Destination{{Host: "echo", Subset: "blue"}, {Host: "echo", Subset: "green"}}
+	noPorts        = map[string]int64{"blue": 0, "green": 0}
 )
 
 func shopPlan() *release.Plan {
@@ -83,16 +89,16 @@ func TestObserve(t *testing.T) {
 			Live:  true,
 			Slots: []release.SlotView{blue, {Slot: "green"}},
 			Routes: []release.RouteView{
-				{Key: "main", Shares: map[string]float64{"blue": 0.9, "green": 0.1}},
-				{Key: "api", Shares: map[string]float64{"blue": 1, "green": 0}},
+				{Key: "main", Shares: map[string]float64{"blue": 0.9, "green": 0.1}, Ports: noPorts},
+				{Key: "api", Shares: map[string]float64{"blue": 1, "green": 0}, Ports: noPorts},
 			},
 			Writer: "kubectl-edit",
 		},
 		Problems: []Problem{{DeploymentMissing, "slot green: there is no Deployment echo-green in namespace shop"}},
 		Routes: []release.RouteMemory{
-			{Key: "api", Slots: []string{"blue", "green"}},
-			{Key: "main", Slots: []string{"blue", "green"}},
-			{Key: "pinned", Slots: []string{"green"}},
+			{Key: "api", Destinations: toBlueAndGreen},
+			{Key: "main", Destinations: toBlueAndGreen},
+			{Key: "pinned", Destinations: toBlueAndGreen[1:]},
 		},
 	}
 	if diff := cmp.Diff(want, sight); diff != "" {
@@ -101,9 +107,9 @@ func TestObserve(t *testing.T) {
 }
 
 func TestASlotThatARouteNoLongerLeadsToHasNoShareThere(t *testing.T) {
-	memory := []release.RouteMemory{{Key: "main", Slots: []string{"blue", "green"}}}
+	memory := []release.RouteMemory{{Key: "main", Destinations: toBlueAndGreen}}
 	sight := Routes(shopPlan(), memory, routing(t, "http:\n"+route("main", "green 100")))
-	want := []release.RouteView{{Key: "main", Shares: map[string]float64{"green": 1}}}
+	want := []release.RouteView{{Key: "main", Shares: map[string]float64{"green": 1}, Ports: noPorts}}
 	if diff := cmp.Diff(want, sight.World.Routes); diff != "" {
 		t.Error(diff)
 	}
@@ -135,7 +141,7 @@ func TestAnAPIErrorIsNeverMissing(t *testing.T) {
 }
 
 func TestProblems(t *testing.T) {
-	memory := []release.RouteMemory{{Key: "main", Slots: []string{"blue", "green"}}}
+	memory := []release.RouteMemory{{Key: "main", Destinations: toBlueAndGreen}}
 	good := route("main", "blue 90", "green 10")
 	tests := map[string]struct {
 		routing Routing
@@ -227,7 +233,7 @@ func many(n int) string {
 }
 
 func TestWhatCantBeReadIsNotForgotten(t *testing.T) {
-	memory := []release.RouteMemory{{Key: "main", Slots: []string{"blue", "green"}}}
+	memory := []release.RouteMemory{{Key: "main", Destinations: toBlueAndGreen}}
 	for name, r := range map[string]Routing{"missing": {}, "unreadable": {Found: true, Fault: errors.New("bad")}} {
 		if diff := cmp.Diff(memory, Routes(shopPlan(), memory, r).Routes); diff != "" {
 			t.Errorf("%s: %s", name, diff)
@@ -236,9 +242,10 @@ func TestWhatCantBeReadIsNotForgotten(t *testing.T) {
 }
 
 func TestRoutesThatLedToBothAreRememberedFirst(t *testing.T) {
-	remembered := map[string][]string{"zz": {"blue", "green"}}
+	blue, green := istio.Place{Destination: istio.Destination{Host: "blue"}}, istio.Place{Destination: istio.Destination{Host: "green"}}
+	remembered := map[string][]istio.Place{"zz": {blue, green}}
 	for i := range 40 {
-		remembered[fmt.Sprintf("r%03d", i)] = []string{"blue"}
+		remembered[fmt.Sprintf("r%03d", i)] = []istio.Place{blue}
 	}
 	memory := remember(remembered)
 	if len(memory) != mostRoutes || memory[len(memory)-1].Key != "zz" {

@@ -25,11 +25,23 @@ func (i Instant) Time() time.Time { return time.Unix(int64(i), 0).UTC() }
 // IsZero tells whether there is no instant.
 func (i Instant) IsZero() bool { return i == 0 }
 
-// Add moves i by d, cut to whole seconds.
-func (i Instant) Add(d Duration) Instant { return i + Instant(time.Duration(d)/time.Second) }
+// The first and the last instant that RFC 3339 can write.
+var (
+	firstInstant = At(time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC))
+	lastInstant  = At(time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC))
+)
 
-// Sub gives the time from o to i.
-func (i Instant) Sub(o Instant) Duration { return Duration(time.Duration(i-o) * time.Second) }
+// within keeps an instant among those that can be written.
+func within(i Instant) Instant { return max(firstInstant, min(lastInstant, i)) }
+
+// Add moves i by d, cut to whole seconds, and no further than the years 0 to 9999.
+func (i Instant) Add(d Duration) Instant { return within(i + Instant(time.Duration(d)/time.Second)) }
+
+// Sub gives the time from o to i, or the longest duration there is, about 292 years, where it is longer.
+func (i Instant) Sub(o Instant) Duration {
+	const most = Instant(math.MaxInt64 / int64(time.Second))
+	return Duration(time.Duration(max(-most, min(most, i-o))) * time.Second)
+}
 
 // String gives i as RFC 3339 in UTC, or "-" for none.
 func (i Instant) String() string {
@@ -47,7 +59,8 @@ func (i Instant) MarshalJSON() ([]byte, error) {
 	return json.Marshal(i.Time().Format(time.RFC3339))
 }
 
-// UnmarshalJSON reads what MarshalJSON writes; parts of a second are cut off.
+// UnmarshalJSON reads what MarshalJSON writes; parts of a second are cut off. What another time zone puts
+// outside of the years 0 to 9999 is moved to their edge: it could not be written again.
 func (i *Instant) UnmarshalJSON(b []byte) error {
 	var s *string
 	if err := json.Unmarshal(b, &s); err != nil {
@@ -61,7 +74,7 @@ func (i *Instant) UnmarshalJSON(b []byte) error {
 	if err != nil {
 		return fmt.Errorf("instant %q: want RFC 3339, such as 2006-01-02T15:04:05Z", *s)
 	}
-	*i = At(t)
+	*i = within(At(t))
 	return nil
 }
 

@@ -139,3 +139,24 @@ func TestInstantArithmetic(t *testing.T) {
 		t.Errorf("no instant reads %q, want -", got)
 	}
 }
+
+// What anybody can write as an instant can be read, reckoned with and written again.
+func TestInstantsAtTheEdges(t *testing.T) {
+	for text, want := range map[string]signal.Instant{
+		"9999-12-31T23:59:59-14:00": lastSecond, "0000-01-01T00:00:00+14:00": yearZero, "9999-12-31T23:59:59Z": lastSecond,
+	} {
+		var i signal.Instant
+		if err := i.UnmarshalJSON([]byte(`"` + text + `"`)); err != nil || i != want {
+			t.Errorf("%s is read as %d, %v; want %d", text, i, err, want)
+		}
+		if got := saved(t, i.Add(signal.Duration(200*365*24*time.Hour))); got < yearZero || got > lastSecond {
+			t.Errorf("%s and 200 years more came back as %d", text, got)
+		}
+	}
+	if d := signal.Instant(lastSecond).Sub(yearZero); d < signal.Duration(292*365*24*time.Hour) {
+		t.Errorf("from year 0 to 9999 it is %s", d)
+	}
+	if d := signal.Instant(yearZero).Sub(lastSecond); d > signal.Duration(-292*365*24*time.Hour) {
+		t.Errorf("from year 9999 to 0 it is %s", d)
+	}
+}

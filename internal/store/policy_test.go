@@ -38,7 +38,7 @@ func policyStatus() v1alpha1.WatchPolicyStatus {
 		Ledger: release.Ledger{
 			LastRelease: 3,
 			Accepted:    []release.AcceptedRevision{{Slot: "blue", Revision: "aaa"}},
-			Routes:      []release.RouteMemory{{Key: "main", Slots: []string{"blue", "green"}}},
+			Routes:      []release.RouteMemory{{Key: "main", Destinations: []release.Destination{{Host: "kb", Subset: "blue", Port: 80}, {Host: "kb", Subset: "green"}}}},
 		},
 	}
 }

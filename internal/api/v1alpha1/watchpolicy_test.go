@@ -272,7 +272,7 @@ func TestWatchPolicyRoundTrip(t *testing.T) {
 		Ledger: release.Ledger{
 			LastRelease: 7,
 			Accepted:    []release.AcceptedRevision{{Slot: "blue", Revision: "r1", Release: 6, Ended: release.RolledBack}, {Slot: "green", Revision: "r2"}},
-			Routes:      []release.RouteMemory{{Key: "http", Slots: []string{"blue", "green"}}},
+			Routes:      []release.RouteMemory{{Key: "http", Destinations: []release.Destination{{Host: "kb", Subset: "blue", Port: 80}, {Host: "kb", Subset: "green"}}}},
 		},
 	}
 	got.Status = want

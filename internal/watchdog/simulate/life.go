@@ -245,7 +245,7 @@ func (l *life) observe(ctx context.Context, plan *release.Plan, memory []release
 		}
 		w := s.world(at, []string{"main"})
 		w.Live = live
-		return watchdog.Sight{World: w, Routes: []release.RouteMemory{{Key: "main", Slots: []string{Blue, Green}}}}, nil
+		return watchdog.Sight{World: w, Routes: []release.RouteMemory{{Key: "main", Destinations: []release.Destination{{Host: Blue}, {Host: Green}}}}}, nil
 	})
 }
 
