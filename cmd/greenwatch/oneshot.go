@@ -112,7 +112,7 @@ func check(ctx context.Context, o cli.CheckOptions) (judge.Verdict, *release.Pla
 	if err != nil {
 		return judge.Verdict{}, plan, err
 	}
-	v := watchdog.JudgeOnce(ctx, watchdog.Edges{Read: seen.read, Newest: seen.newest, Befallen: rollout.LiveBefallen(p.kube),
+	v := watchdog.JudgeOnce(ctx, watchdog.Edges{Read: seen.read, Newest: seen.newest, Clock: seen.clock, Befallen: rollout.LiveBefallen(p.kube),
 		Probe: newProber(func() probe.Trust { return cfg.Probes })}, plan, record, world, gwsignal.At(time.Now()))
 	return v, plan, nil
 }

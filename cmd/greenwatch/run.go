@@ -116,7 +116,7 @@ func edges(c *cluster, s servers, ask prober, to sinks, speak speaker) watchdog.
 		Observe: c.observe, Unready: c.tick, Befallen: c.befallen, Probe: ask,
 		Create: c.create, Save: c.save, SaveLedger: c.saveLedger, Prune: c.prune,
 		Perform: c.perform,
-		Read:    s.read, Newest: s.newest, Buckets: s.buckets, SaveBuckets: c.saveBuckets,
+		Read:    s.read, Newest: s.newest, Clock: s.clock, Buckets: s.buckets, SaveBuckets: c.saveBuckets,
 		Send: to.send, Retry: retry,
 		Say: speak.said,
 	}
@@ -158,15 +158,8 @@ func every(ctx context.Context, pace time.Duration, f func()) error {
 // sayIfAway says at the start which Prometheus can't be reached: the daemon starts all the same.
 func sayIfAway(ctx context.Context, log *zap.Logger, s servers) error {
 	for name, c := range s.clients {
-		server, err := c.Clock(ctx)
-		if err != nil {
-			if ctx.Err() == nil {
-				log.Warn("Prometheus can't be reached; what it would tell is unknown until it can", zap.String("prometheus", name), zap.Error(err))
-			}
-			continue
-		}
-		if skew := time.Since(server); skew.Abs() > 30*time.Second {
-			log.Warn("the clocks differ", zap.String("prometheus", name), zap.Duration("ahead", skew))
+		if _, err := c.Clock(ctx); err != nil && ctx.Err() == nil {
+			log.Warn("Prometheus can't be reached; what it would tell is unknown until it can", zap.String("prometheus", name), zap.Error(err))
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/knowledgebeast/greenwatch/internal/measure"
@@ -49,6 +50,15 @@ func (s servers) newest(ctx context.Context, name string, asks []signal.Ask, now
 	f := c.Newest(ctx, asks, now)
 	s.queried(name, time.Since(begun), f.Cause)
 	return watchdog.Freshness(f)
+}
+
+// clock asks a server for its own time.
+func (s servers) clock(ctx context.Context, name string) (time.Time, error) {
+	c, ok := s.clients[name]
+	if !ok {
+		return time.Time{}, fmt.Errorf("the daemon's file names no Prometheus %s", name)
+	}
+	return c.Clock(ctx)
 }
 
 func (s servers) buckets(ctx context.Context, name string, asks []signal.Ask, now signal.Instant) []signal.Buckets {

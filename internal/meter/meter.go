@@ -37,6 +37,7 @@ type Meter struct {
 	proof     prometheus.Histogram
 	queries   *prometheus.HistogramVec
 	failures  *prometheus.CounterVec
+	skew      *prometheus.GaugeVec
 	delivered *prometheus.CounterVec
 	requests  *prometheus.CounterVec
 	leader    prometheus.Gauge
@@ -58,6 +59,7 @@ func New(o Options) *Meter {
 		proof:     prometheus.NewHistogram(histogram("rollback_proof_seconds", "From the verdict that called for a rollback, or a person's decision, to the proof in the data plane.")),
 		queries:   prometheus.NewHistogramVec(histogram("prometheus_query_seconds", "How long Prometheus took to answer a query."), []string{"prometheus"}),
 		failures:  counters("prometheus_query_errors_total", "Queries without a usable answer, by cause.", "prometheus", "cause"),
+		skew:      gauges("prometheus_clock_skew_seconds", "By how much Prometheus' clock is ahead of the daemon's, in whole seconds, as it is used; negative where it is behind.", "prometheus"),
 		delivered: counters("deliveries_total", "Attempts to deliver a page or an edition of a story, by outcome.", "sink", "outcome"),
 		requests:  counters("api_requests_total", "Requests to the Kubernetes API by method and status code; 0 is no answer.", "verb", "code"),
 		leader:    prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "leader", Help: "1 where this process leads, else 0."}),
@@ -66,7 +68,7 @@ func New(o Options) *Meter {
 			Help: "Connections to metrics, health and pages that were closed to make room for newer ones."}),
 	}
 	o.Registerer.MustRegister(m.active, m.checks, m.blind, m.guards, m.rollbacks, m.weights, m.proof, m.queries,
-		m.failures, m.delivered, m.requests, m.leader, m.reloads, m.cut, buildInfo(o))
+		m.failures, m.skew, m.delivered, m.requests, m.leader, m.reloads, m.cut, buildInfo(o))
 	if o.GuardAge != nil {
 		o.Registerer.MustRegister(guardAge(o.GuardAge))
 	}
@@ -144,6 +146,11 @@ func (m *Meter) Queried(server string, took time.Duration, cause signal.Cause) {
 	if cause != signal.Known {
 		m.failures.WithLabelValues(server, among(causes(), string(cause))).Inc()
 	}
+}
+
+// Skewed sets by how much a server's clock is ahead of the daemon's.
+func (m *Meter) Skewed(server string, ahead time.Duration) {
+	m.skew.WithLabelValues(m.servers.known(server)).Set(ahead.Seconds())
 }
 
 // Delivered counts an attempt to tell: delivered, retried or expired.

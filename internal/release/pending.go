@@ -104,6 +104,12 @@ type Needs struct {
 	Milestone bool
 }
 
+// Asks reports whether anything is to be measured.
+func (n Needs) Asks() bool {
+	n.Live = false
+	return n != Needs{}
+}
+
 // ConsiderEvery is how often the guard looks at the consider cells.
 func (p *Plan) ConsiderEvery() signal.Duration { return considerEvery * p.GuardEvery }
 

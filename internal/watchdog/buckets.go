@@ -62,7 +62,7 @@ func (d *Daemon) lookAtBuckets(ctx context.Context, p Policy, w release.World) (
 	}
 	timed, cancel := context.WithTimeout(ctx, bucketsFor)
 	defer cancel()
-	seen := d.Buckets(timed, p.Plan.Prometheus, asks, now())
+	seen := d.Buckets(timed, p.Plan.Prometheus, asks, now().Add(d.skew(timed, p.Plan.Prometheus)))
 	p, err := d.Fresh(ctx, p) // the status may have been written since
 	if err != nil {
 		return 0, err

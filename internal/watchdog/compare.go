@@ -88,7 +88,7 @@ func (d *Daemon) other(ctx context.Context, m measurement, name string, at place
 		if len(asks) == 0 {
 			continue
 		}
-		bins := d.Read(ctx, m.plan.Prometheus, asks, at.span)[0].Bins
+		bins := d.read(ctx, m, asks, at.span)[0].Bins
 		if i == 0 || events(bins) > events(best.Bins) {
 			best.Slot, best.Bins = side.Slot, bins
 		}
@@ -113,11 +113,11 @@ func (d *Daemon) baseline(ctx context.Context, m measurement) []judge.Baseline {
 	end := m.record.State.FirstTraffic
 	asks := m.plan.Asks(m.stable().Slot, m.stable().Version)
 	if len(asks) > 0 {
-		bin = m.plan.Matrix.Coarser(2 * whole(d.Newest(ctx, m.plan.Prometheus, asks, end).Interval)).Bin
+		bin = m.plan.Matrix.Coarser(2 * whole(d.newest(ctx, m, asks, end).Interval)).Bin
 	}
 	bins := min(judge.MostBins, m.plan.Baseline/bin)
 	out := make([]judge.Baseline, 0, len(asks))
-	for i, r := range d.Read(ctx, m.plan.Prometheus, asks, Span{From: end.Add(-bin * bins), To: end, Bin: bin}) {
+	for i, r := range d.read(ctx, m, asks, Span{From: end.Add(-bin * bins), To: end, Bin: bin}) {
 		if r.Cause == signal.Away || r.Cause == signal.Timeout {
 			return nil
 		}

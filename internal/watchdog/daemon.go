@@ -32,6 +32,7 @@ type Daemon struct {
 	trusted trusted
 	fleet   fleet
 	away    away
+	clocks  clocks
 	buckets buckets
 }
 
@@ -49,6 +50,7 @@ func New(o Options) *Daemon {
 		trusted:  trusted{quiet: map[Key]bool{}},
 		fleet:    fleet{decided: map[string]signal.Instant{}},
 		away:     away{servers: map[string]*server{}},
+		clocks:   clocks{servers: map[string]*clock{}},
 		buckets:  buckets{due: map[Key]nextLook{}},
 	}
 }
@@ -261,3 +263,5 @@ func (f *fleet) expire(now signal.Instant, within signal.Duration) {
 }
 
 func now() signal.Instant { return signal.At(time.Now()) }
+
+func (d *Daemon) time() time.Time { return time.Now() }

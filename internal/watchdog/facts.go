@@ -153,7 +153,7 @@ func (d *Daemon) alerts(ctx context.Context, m measurement, matrix judge.Matrix,
 
 // readHeard reads, and notes whether the server was there to answer.
 func (d *Daemon) readHeard(ctx context.Context, m measurement, asks []signal.Ask, span Span, at signal.Instant) []signal.Reading {
-	readings := d.Read(ctx, m.plan.Prometheus, asks, span)
+	readings := d.read(ctx, m, asks, span)
 	for _, r := range readings {
 		d.heard(m.plan.Prometheus, r.Cause, at)
 	}

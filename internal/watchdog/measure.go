@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/schedule"
@@ -16,6 +18,9 @@ type measurement struct {
 	plan   *release.Plan
 	record Record
 	need   release.Needs
+	// skew is by how much Prometheus' clock is ahead of the daemon's: one for all questions, which are asked in its
+	// time while all else is in the daemon's.
+	skew signal.Duration
 }
 
 func (m measurement) candidate() release.Side { return m.record.Spec.Candidate }
@@ -156,7 +161,7 @@ type horizon struct {
 }
 
 func (d *Daemon) horizon(ctx context.Context, m measurement, at signal.Instant, asks []signal.Ask) horizon {
-	fresh := d.Newest(ctx, m.plan.Prometheus, asks, at)
+	fresh := d.newest(ctx, m, asks, at)
 	d.heard(m.plan.Prometheus, fresh.Cause, at)
 	switch {
 	case fresh.Cause == signal.Empty || fresh.Cause == signal.Gap:
@@ -184,7 +189,7 @@ func (d *Daemon) readNow(ctx context.Context, m measurement, l horizon, asks []s
 	if span.From >= span.To {
 		return all(asks, signal.Young, "less than one bin since the first traffic")
 	}
-	return d.Read(ctx, m.plan.Prometheus, asks, span)
+	return d.read(ctx, m, asks, span)
 }
 
 // all answers every question with the same cause.
@@ -227,7 +232,7 @@ func (d *Daemon) check(ctx context.Context, m measurement, o *release.Observed) 
 	}
 	asks := asked(m.plan, matrix, m.candidate())
 	if len(asks) > 0 {
-		matrix = matrix.Coarser(2 * whole(d.Newest(ctx, m.plan.Prometheus, asks, c.At).Interval))
+		matrix = matrix.Coarser(2 * whole(d.newest(ctx, m, asks, c.At).Interval))
 	}
 	in := judge.Input{At: c.At, Split: o.World.Split(m.candidate().Slot), Generation: m.plan.Generation, Stretch: judge.Whole, Since: c.From,
 		FirstTraffic: s.FirstTraffic, Baseline: s.Baseline}
@@ -256,7 +261,7 @@ func (d *Daemon) readCheck(ctx context.Context, m measurement, asks []signal.Ask
 	if span.From >= span.To {
 		return all(asks, signal.Young, "less than one bin since the first traffic")
 	}
-	return d.Read(ctx, m.plan.Prometheus, asks, span)
+	return d.read(ctx, m, asks, span)
 }
 
 func anyCell(judge.Cell) bool { return true }
@@ -292,7 +297,7 @@ func (d *Daemon) before(ctx context.Context, m measurement) *signal.Number {
 	}
 	bin := m.plan.Matrix.Bin
 	end := m.record.State.FirstTraffic.Add(-bin)
-	r := d.Read(ctx, m.plan.Prometheus, []signal.Ask{ask}, Span{From: end.Add(-bin * beforeBins), To: end, Bin: bin})[0]
+	r := d.read(ctx, m, []signal.Ask{ask}, Span{From: end.Add(-bin * beforeBins), To: end, Bin: bin})[0]
 	switch r.Cause {
 	case signal.Known, signal.Empty, signal.Mismatch: // callers count nothing of a slot that they never called
 	default:
@@ -320,7 +325,7 @@ func (d *Daemon) traffic(ctx context.Context, m measurement, o *release.Observed
 		return nil
 	}
 	s, _ := m.plan.AskRequests(m.stable().Slot, m.stable().Version)
-	fresh := d.Newest(ctx, m.plan.Prometheus, []signal.Ask{c, s}, o.Now)
+	fresh := d.newest(ctx, m, []signal.Ask{c, s}, o.Now)
 	d.heard(m.plan.Prometheus, fresh.Cause, o.Now)
 	shifted := m.record.State.Ladder.Shifted
 	bin := max(2*fresh.Interval, signal.Duration(2e9))
@@ -329,7 +334,7 @@ func (d *Daemon) traffic(ctx context.Context, m measurement, o *release.Observed
 		return nil
 	}
 	span := Span{From: from, To: fresh.At, Bin: bin}
-	read := d.Read(ctx, m.plan.Prometheus, []signal.Ask{c, s}, span)
+	read := d.read(ctx, m, []signal.Ask{c, s}, span)
 	t := &release.Traffic{From: from.Add(-fresh.Interval), To: fresh.At}
 	t.Candidate, t.CandidateCause = counted(read[0])
 	t.Stable, t.StableCause = counted(read[1])
@@ -351,10 +356,12 @@ func counted(r signal.Reading) (signal.Number, signal.Cause) {
 	return b.Total, b.Cause
 }
 
-// JudgeOnce judges a release's candidate now by the whole matrix, and does nothing else. Only Read,
+// JudgeOnce judges a release's candidate now by the whole matrix, and does nothing else. Only Clock, Read,
 // Newest, Befallen and Probe of the edges are used.
 func JudgeOnce(ctx context.Context, e Edges, plan *release.Plan, r Record, w release.World, at signal.Instant) judge.Verdict {
-	d := &Daemon{Edges: e, settings: func() Settings { return Settings{} }, away: away{servers: map[string]*server{}}}
+	d := &Daemon{Edges: e, settings: func() Settings { return Settings{} }, meter: unmetered{}, log: zap.NewNop(),
+		clocks: clocks{servers: map[string]*clock{}}, away: away{servers: map[string]*server{}}}
 	o := release.Observed{Now: at, World: w}
-	return d.judgeNow(ctx, measurement{plan: plan, record: r}, &o, r.Spec.Candidate, anyCell, r.State.FirstTraffic)
+	m := measurement{plan: plan, record: r, skew: d.skew(ctx, plan.Prometheus)}
+	return d.judgeNow(ctx, m, &o, r.Spec.Candidate, anyCell, r.State.FirstTraffic)
 }

@@ -61,7 +61,7 @@ func (d *Daemon) milestone(ctx context.Context, m measurement, now signal.Instan
 func (d *Daemon) windowOf(ctx context.Context, m measurement, c schedule.Check) Span {
 	bin := m.plan.Matrix.Bin
 	if asks := m.plan.Asks(m.candidate().Slot, m.candidate().Version); len(asks) > 0 {
-		bin = m.plan.Matrix.Coarser(2 * whole(d.Newest(ctx, m.plan.Prometheus, asks, c.At).Interval)).Bin
+		bin = m.plan.Matrix.Coarser(2 * whole(d.newest(ctx, m, asks, c.At).Interval)).Bin
 	}
 	long := c.At.Sub(m.record.State.Cutover)
 	bin = binOf(long, bin)
@@ -120,7 +120,7 @@ func (d *Daemon) readLong(ctx context.Context, m measurement, asks []signal.Ask,
 	for from := span.From; from < span.To && len(open) > 0; {
 		to := min(span.To, from.Add(day/span.Bin*span.Bin))
 		part := Span{From: from, To: to, Bin: span.Bin}
-		for _, r := range d.Read(ctx, m.plan.Prometheus, open, part) {
+		for _, r := range d.read(ctx, m, open, part) {
 			out[r.Signal] = joined(out[r.Signal], r, part)
 		}
 		open = slices.DeleteFunc(slices.Clone(open), func(a signal.Ask) bool { return unanswered(out[a.Signal]) })

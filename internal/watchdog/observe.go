@@ -30,7 +30,11 @@ func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int)
 	}
 	o.World = sight.World
 	d.Unready(p.Key, &o.World, at, need.Guard || need.Stable)
-	d.measure(ctx, measurement{plan: plan, record: r, need: need}, &o)
+	m := measurement{plan: plan, record: r, need: need}
+	if need.Asks() {
+		m.skew = d.skew(ctx, plan.Prometheus)
+	}
+	d.measure(ctx, m, &o)
 	o.Away = d.away.is(plan.Prometheus)
 	if p := r.State.Phase; p != release.Canary && p != release.Watching {
 		d.ticks.rest(r.Name())

@@ -51,3 +51,4 @@ func (unmetered) Guarded(judge.Tier, signal.Cause, signal.Duration) {}
 func (unmetered) Checked(judge.Tier, bool)                          {}
 func (unmetered) Advanced(_, _ release.State)                       {}
 func (unmetered) Delivered(_, _ string)                             {}
+func (unmetered) Skewed(string, time.Duration)                      {}

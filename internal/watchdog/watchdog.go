@@ -117,6 +117,8 @@ type Edges struct {
 	// Read asks a Prometheus, in bins; Newest how fresh it is.
 	Read   func(ctx context.Context, prometheus string, asks []signal.Ask, s Span) []signal.Reading
 	Newest func(ctx context.Context, prometheus string, asks []signal.Ask, now signal.Instant) Freshness
+	// Clock asks a Prometheus for its own time; it may be nil: then its clock is taken to agree with the daemon's.
+	Clock func(ctx context.Context, prometheus string) (time.Time, error)
 	// Buckets asks it where the buckets of histograms end; SaveBuckets writes into a policy's status which of
 	// its bounds they can show, if that differs.
 	Buckets     func(ctx context.Context, prometheus string, asks []signal.Ask, now signal.Instant) []signal.Buckets
@@ -155,6 +157,7 @@ type Meter interface {
 	Checked(tier judge.Tier, late bool)
 	Advanced(old, next release.State)
 	Delivered(sink, outcome string)
+	Skewed(prometheus string, ahead time.Duration)
 }
 
 // Options are what a Daemon is made of.

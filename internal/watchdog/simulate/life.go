@@ -184,7 +184,7 @@ func (l *life) edges() watchdog.Edges {
 		Policy: l.policy, Fresh: l.fresh, Releases: l.releases, Active: l.active, Ledgers: l.ledgers, Observe: l.observe, Unready: l.unready,
 		Create: l.create, Save: l.save, SaveLedger: l.saveLedger, Prune: l.prune, Perform: l.perform,
 		Befallen: l.befallen, Probe: l.probe,
-		Read: l.read, Newest: l.newest, Buckets: l.buckets, SaveBuckets: l.saveBuckets, Send: l.send, Retry: retry, Say: l.say,
+		Read: l.read, Newest: l.newest, Clock: l.clock, Buckets: l.buckets, SaveBuckets: l.saveBuckets, Send: l.send, Retry: retry, Say: l.say,
 	}
 }
 
@@ -387,6 +387,17 @@ func (l *life) newest(ctx context.Context, name string, _ []signal.Ask, now sign
 		return watchdog.Freshness{Cause: signal.Timeout, Detail: err.Error()}
 	}
 	return out
+}
+
+func (l *life) clock(ctx context.Context, name string) (time.Time, error) {
+	l.w.hangs(ctx, name)
+	return call(ctx, l, "Clock", false, func(now time.Time) (time.Time, error) {
+		p := l.w.proms[name]
+		if f := p.faults.live(); f.Away || f.Mute {
+			return time.Time{}, errors.New("connection refused")
+		}
+		return now.Add(p.ahead), nil
+	})
 }
 
 func (l *life) buckets(ctx context.Context, name string, asks []signal.Ask, _ signal.Instant) []signal.Buckets {

@@ -21,13 +21,35 @@ type Fault struct {
 	Away, Hang bool
 	NaN, Gap   bool
 	Lag        time.Duration
+	// Mute is a server that does not tell its time.
+	Mute bool
 }
 
 // prometheus counts what happened; it can be away, hang, lag, lose scrapes and answer NaN.
 type prometheus struct {
 	scrape time.Duration
 	faults history[Fault]
+	// ahead is by how much its clock is, and the times of all that it has recorded.
+	ahead time.Duration
 }
+
+// Skew sets by how much the clock of a Prometheus is ahead of the true time, together with the times of all that it
+// has recorded: for whoever asks it is a server that never had another clock.
+func (w *World) Skew(name string, ahead time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.proms[name].ahead = ahead
+}
+
+// Clocks is how often the process of the moment has asked for the time.
+func (w *World) Clocks() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.life.counts["Clock"]
+}
+
+// current is how old a sample may be that still counts as a series' value.
+const current = signal.Duration(300e9)
 
 // Fault sets what is wrong with a Prometheus from now on.
 func (w *World) Fault(name string, f Fault) {
@@ -42,9 +64,15 @@ func (w *World) newest(name string, now signal.Instant) watchdog.Freshness {
 	if f.Away {
 		return watchdog.Freshness{Cause: signal.Away, Detail: "connection refused"}
 	}
-	every := signal.Duration(p.scrape)
-	at := now.Add(-signal.Duration(f.Lag))
-	return watchdog.Freshness{At: at - at%signal.Instant(every/1e9), Interval: every}
+	every, ahead := signal.Duration(p.scrape), signal.Duration(p.ahead)
+	at := signal.At(time.Now()).Add(-signal.Duration(f.Lag)) // the newest sample, in true time
+	if asked := now.Add(-ahead); asked.Sub(at) > current {
+		return watchdog.Freshness{Cause: signal.Gap}
+	} else {
+		at = min(at, asked)
+	}
+	at -= at % signal.Instant(every/1e9)
+	return watchdog.Freshness{At: at.Add(ahead), Interval: every}
 }
 
 // read answers the questions about a slot; its name is the selector.
@@ -58,10 +86,21 @@ func (w *World) read(s *Service, name string, asks []signal.Ask, span watchdog.S
 			continue
 		}
 		for end := span.From.Add(span.Bin); end <= span.To; end = end.Add(span.Bin) {
-			out[i].Bins = append(out[i].Bins, s.bin(p, a, end, span.Bin))
+			out[i].Bins = append(out[i].Bins, s.recorded(p, a, end, span.Bin))
 		}
 	}
 	return out
+}
+
+// recorded gives the bin that ends at a moment of the server's clock: there is none of what is still to come.
+func (s *Service) recorded(p *prometheus, a signal.Ask, end signal.Instant, long signal.Duration) signal.Bin {
+	ahead := signal.Duration(p.ahead)
+	b := signal.Bin{Cause: signal.Gap}
+	if truly := end.Add(-ahead); truly <= signal.At(time.Now()) {
+		b = s.bin(p, a, truly, long)
+	}
+	b.End = end
+	return b
 }
 
 func (s *Service) bin(p *prometheus, a signal.Ask, end signal.Instant, long signal.Duration) signal.Bin {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -247,13 +248,33 @@ type Meter struct {
 	mu                          sync.Mutex
 	Guards, Checks, Late, Moved int
 	Delivery                    map[string]int
+	blind                       map[signal.Cause]int
+	ahead                       time.Duration
 }
 
 // Guarded implements watchdog.Meter.
-func (m *Meter) Guarded(judge.Tier, signal.Cause, signal.Duration) {
+func (m *Meter) Guarded(_ judge.Tier, cause signal.Cause, _ signal.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.Guards++
+	if m.blind == nil {
+		m.blind = map[signal.Cause]int{}
+	}
+	m.blind[cause]++
+}
+
+// Blindness gives how often the guard was blind, by cause; Known is that it was not.
+func (m *Meter) Blindness() map[signal.Cause]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.blind)
+}
+
+// Skew gives the skew of a Prometheus' clock as it was counted last.
+func (m *Meter) Skew() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ahead
 }
 
 // Guarding is how often the guard has judged.
@@ -291,4 +312,11 @@ func (m *Meter) Delivered(sink, outcome string) {
 		m.Delivery = map[string]int{}
 	}
 	m.Delivery[sink+" "+outcome]++
+}
+
+// Skewed implements watchdog.Meter.
+func (m *Meter) Skewed(_ string, ahead time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ahead = ahead
 }

@@ -1,0 +1,202 @@
+package watchdog
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// A server is asked for its time every clockEvery, and after clockAgain where it did not answer; that may take
+// clockFor. A difference above clockSaid is said; one of clockNear more or less than what is used changes nothing, so
+// that the bins don't move with every answer.
+const (
+	clockEvery = time.Minute
+	clockAgain = 5 * time.Second
+	clockFor   = 2 * time.Second
+	clockSaid  = 30 * time.Second
+	clockNear  = time.Second
+)
+
+// clocks remembers by how much the clock of each Prometheus is ahead of the daemon's.
+type clocks struct {
+	mu      sync.Mutex
+	servers map[string]*clock
+}
+
+// clock is what is known of one server's clock.
+type clock struct {
+	// ahead is in whole seconds, since bins are counted in such; known is whether the server ever told its time.
+	ahead signal.Duration
+	known bool
+	said  bool
+	// asked is when it was asked last, by a clock that never jumps, and wall by the daemon's own, which may.
+	asked, wall time.Time
+	failed      bool
+	// busy is closed when the question that is under way is answered; nil where there is none.
+	busy chan struct{}
+}
+
+// jumped tells whether the daemon's own clock was set since the server's was asked: what was learnt is worth
+// nothing then.
+func (c *clock) jumped(wall, now time.Time) bool {
+	return (wall.Sub(c.wall) - now.Sub(c.asked)).Abs() > clockNear
+}
+
+// due tells whether the server is to be asked, and whether there is no going on without its answer.
+func (c *clock) due(wall, now time.Time) (ask, wait bool) {
+	switch {
+	case c.asked.IsZero():
+		return true, true
+	case c.failed && now.Sub(c.asked) < clockAgain:
+		return false, false
+	case !c.known || c.jumped(wall, now):
+		return true, true
+	}
+	return c.failed || now.Sub(c.asked) >= clockEvery, false
+}
+
+// learn takes in the server's time, told between begun and ended by the daemon's clock. What is used stands while
+// that bears it out, as far as the answer's way tells.
+func (c *clock) learn(told, begun, ended time.Time) {
+	least, most := told.Sub(ended)-clockNear, told.Sub(begun)+clockNear
+	if used := c.ahead.D(); used < least || used > most {
+		c.ahead = whole(signal.Duration((least + most) / 2))
+	}
+	c.known = true
+}
+
+// begin gives what is known, and either a turn to ask or what to wait for.
+func (s *clocks) begin(name string, wall, now time.Time) (c clock, turn bool, wait chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.servers[name] == nil {
+		s.servers[name] = &clock{}
+	}
+	k := s.servers[name]
+	ask, must := k.due(wall, now)
+	switch {
+	case ask && k.busy == nil:
+		k.busy = make(chan struct{})
+		return *k, true, nil
+	case ask && must:
+		return *k, false, k.busy
+	}
+	return *k, false, nil
+}
+
+// end takes in what came, and gives what is known now.
+func (s *clocks) end(name string, take func(*clock)) clock {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.servers[name]
+	take(k)
+	close(k.busy)
+	k.busy = nil
+	return *k
+}
+
+func (s *clocks) ahead(name string) signal.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := s.servers[name]; k != nil {
+		return k.ahead
+	}
+	return 0
+}
+
+// skew gives by how much a server's clock is ahead of the daemon's. Of those who want to know one asks, when it is
+// due; the others go by what is known, or wait for the answer where that is nothing. Where the server does not answer
+// the last answer stands, and without one the clocks are taken to agree.
+func (d *Daemon) skew(ctx context.Context, prometheus string) signal.Duration {
+	if d.Clock == nil {
+		return 0
+	}
+	begun := time.Now()
+	c, turn, wait := d.clocks.begin(prometheus, d.time(), begun)
+	switch {
+	case turn:
+		return d.askClock(ctx, prometheus, begun).ahead
+	case wait != nil:
+		select {
+		case <-wait:
+		case <-ctx.Done():
+		}
+		return d.clocks.ahead(prometheus)
+	}
+	return c.ahead
+}
+
+// askClock asks a server for its time, and says what is to be said of it.
+func (d *Daemon) askClock(ctx context.Context, prometheus string, begun time.Time) clock {
+	timed, cancel := context.WithTimeout(ctx, clockFor)
+	defer cancel()
+	wall := d.time()
+	told, err := d.Clock(timed, prometheus)
+	took := time.Since(begun)
+	said := false
+	c := d.clocks.end(prometheus, func(c *clock) {
+		said = c.said
+		c.asked, c.wall, c.failed = begun, wall, err != nil
+		if err == nil {
+			c.learn(told, wall, wall.Add(took))
+			c.said = c.ahead.D().Abs() > clockSaid
+		}
+	})
+	log := d.log.With(zap.String("prometheus", prometheus))
+	if err != nil {
+		log.Info("its clock can't be asked", zap.Error(err))
+		return c
+	}
+	d.meter.Skewed(prometheus, c.ahead.D())
+	switch {
+	case c.said && !said:
+		log.Warn("the clocks differ: its own counts", zap.Duration("ahead", c.ahead.D()))
+	case said && !c.said:
+		log.Info("the clocks agree again", zap.Duration("ahead", c.ahead.D()))
+	}
+	return c
+}
+
+// read asks a release's server in the server's time, and gives the answers in the daemon's.
+func (d *Daemon) read(ctx context.Context, m measurement, asks []signal.Ask, s Span) []signal.Reading {
+	there := Span{From: s.From.Add(m.skew), To: s.To.Add(m.skew), Bin: s.Bin}
+	readings := d.Read(ctx, m.plan.Prometheus, shifted(asks, m.skew), there)
+	if m.skew == 0 {
+		return readings
+	}
+	for i, r := range readings {
+		readings[i].Bins = slices.Clone(r.Bins)
+		for j := range r.Bins {
+			readings[i].Bins[j].End = r.Bins[j].End.Add(-m.skew)
+		}
+	}
+	return readings
+}
+
+// newest asks a release's server how fresh it is at a moment, likewise.
+func (d *Daemon) newest(ctx context.Context, m measurement, asks []signal.Ask, at signal.Instant) Freshness {
+	f := d.Newest(ctx, m.plan.Prometheus, shifted(asks, m.skew), at.Add(m.skew))
+	if !f.At.IsZero() {
+		f.At = f.At.Add(-m.skew)
+	}
+	return f
+}
+
+// shifted gives questions in a server's time.
+func shifted(asks []signal.Ask, skew signal.Duration) []signal.Ask {
+	if skew == 0 {
+		return asks
+	}
+	out := slices.Clone(asks)
+	for i, a := range out {
+		if !a.Since.IsZero() {
+			out[i].Since = a.Since.Add(skew)
+		}
+	}
+	return out
+}
