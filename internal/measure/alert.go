@@ -29,12 +29,16 @@ func (c *Client) alert(ctx context.Context, a signal.Ask, r Range) signal.Readin
 		columns = append(columns, column{colStanding, fmt.Sprintf("count(%s and %s)", firing, at(firing, a.Since))})
 	}
 	reading.Queries = []string{columns[0].expr}
-	answer, err := c.over(ctx, query(columns), r, 0)
+	answer, err := c.over(ctx, columns, r, 0)
 	if err != nil {
 		cause, detail := explain(err)
 		return unknown(reading, cause, detail)
 	}
-	t := newTable(answer)
+	t, err := newTable(answer)
+	if err != nil {
+		cause, detail := explain(err)
+		return unknown(reading, cause, detail)
+	}
 	var lasting func(signal.Instant) int
 	if len(t[colStanding]) > 0 {
 		lasting, err = c.lasting(ctx, a, r.To)
@@ -70,6 +74,8 @@ func alertBin(t table, end signal.Instant, lasting func(signal.Instant) int, abs
 		return signal.Bin{Cause: absent}
 	case !ok:
 		return signal.Bin{}
+	case !(n >= 0 && n <= mostEvents):
+		return signal.Bin{Cause: signal.NaN}
 	}
 	b := signal.Bin{Value: signal.Number(n), Total: signal.Number(n)}
 	if standing := t[colStanding][end]; standing > 0 {
@@ -96,7 +102,8 @@ func (c *Client) lasting(ctx context.Context, a signal.Ask, to signal.Instant) (
 		{colStanding, fmt.Sprintf("max without (alertstate) (%s) and ignoring (alertstate) %s", active, at(firing, a.Since))},
 		{colAlive, "count(up)"},
 	})
-	m, err := c.span(ctx, expr, v1.Range{Start: a.Since.Time(), End: to.Time(), Step: step}, 0)
+	r := v1.Range{Start: a.Since.Time(), End: to.Time(), Step: step}
+	m, err := c.span(ctx, expr, r, 0, during(r, mostLasting+1))
 	if err != nil {
 		return nil, err
 	}

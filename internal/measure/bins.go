@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 
 	"github.com/knowledgebeast/greenwatch/internal/signal"
@@ -80,16 +83,20 @@ func newPoints(s *model.SampleStream) points {
 // table is an answer by columns.
 type table map[string]points
 
-func newTable(m model.Matrix) table {
+// newTable's error is that of an answer in which a column comes twice.
+func newTable(m model.Matrix) (table, error) {
 	t := table{}
 	for _, s := range m {
 		name := string(s.Metric[tag])
 		if name == colBucket {
 			name += string(s.Metric[model.BucketLabel])
 		}
+		if _, twice := t[name]; twice {
+			return nil, &v1.Error{Type: v1.ErrBadResponse, Msg: fmt.Sprintf("column %.64q comes twice", name)}
+		}
 		t[name] = newPoints(s)
 	}
-	return t
+	return t, nil
 }
 
 // totals are the columns that count events, and the columns that go with them, in the order in which
@@ -160,17 +167,23 @@ func events(t, past table, r Range) []signal.Bin {
 	})
 }
 
+// rounding is by how much sums of the same numbers may differ, in another order.
+const rounding = 1e-9
+
 // known is a bin with samples, which say something unless there were no events.
 func known(column string, total float64, values points, end signal.Instant) signal.Bin {
 	v, ok := values[end]
 	switch {
-	case !finite(total):
+	case !(total >= 0 && total <= mostEvents):
 		return signal.Bin{Cause: signal.NaN}
 	case total == 0:
 		return signal.Bin{Cause: signal.Idle}
 	case !finite(v):
 		return signal.Bin{Cause: signal.NaN}
+	case column == colTotal && !(v >= 0 && v <= total*(1+rounding)): // it is no part of the whole
+		return signal.Bin{Cause: signal.NaN}
 	case column == colTotal: // no series of the part is none of it
+		v = min(v, total)
 		return signal.Bin{Value: signal.Number(v / total), Total: signal.Number(total), Part: signal.Number(v)}
 	case !ok:
 		return signal.Bin{Cause: signal.NaN}
@@ -197,7 +210,7 @@ func numbers(reading signal.Reading, m model.Matrix, r Range) signal.Reading {
 		return unknown(reading, signal.Empty, "the query yields nothing")
 	}
 	if len(m) > 1 {
-		return unknown(reading, signal.ManySeries, fmt.Sprintf("%d series, such as %s and %s; want one number", len(m), m[0].Metric, m[1].Metric))
+		return manySeries(reading, strconv.Itoa(len(m)), []string{m[0].Metric.String(), m[1].Metric.String()})
 	}
 	values := newPoints(m[0])
 	reading.Bins = r.bins(func(end signal.Instant) signal.Bin {
@@ -211,6 +224,10 @@ func numbers(reading signal.Reading, m model.Matrix, r Range) signal.Reading {
 		return signal.Bin{Value: signal.Number(v)}
 	})
 	return reading
+}
+
+func manySeries(reading signal.Reading, n string, like []string) signal.Reading {
+	return unknown(reading, signal.ManySeries, fmt.Sprintf("%s series, such as %s; want one number", n, strings.Join(like, " and ")))
 }
 
 // withoutShadow drops the unlabelled series of nothing but NaN that a ratio may bring beside its

@@ -28,12 +28,11 @@ func (c *Client) Buckets(ctx context.Context, asks []signal.Ask, now signal.Inst
 
 func (c *Client) buckets(ctx context.Context, a signal.Ask, now signal.Instant) signal.Buckets {
 	seen := signal.Buckets{Signal: a.Signal}
-	answer, err := c.instant(ctx, bucketsExpr(a), now.Time())
+	vector, err := c.instant(ctx, bucketsExpr(a), now.Time(), mostBuckets+1)
 	if err != nil {
 		seen.Cause, seen.Detail = explain(err)
 		return seen
 	}
-	vector, _ := answer.(model.Vector)
 	if len(vector) == 0 {
 		seen.Cause, seen.Detail = signal.Empty, "no series of "+a.Metric+" matches now"
 		return seen
@@ -43,11 +42,12 @@ func (c *Client) buckets(ctx context.Context, a signal.Ask, now signal.Instant) 
 		switch {
 		case s.Metric[tag] == colNative:
 			seen.Native = true
-		case err == nil && !math.IsInf(end, 1):
+		case err == nil && finite(end):
 			seen.Ends = append(seen.Ends, signal.Number(end))
 		}
 	}
 	slices.Sort(seen.Ends)
+	seen.Ends = slices.Compact(seen.Ends)
 	return seen
 }
 

@@ -26,9 +26,13 @@ func explain(err error) (signal.Cause, string) {
 func diagnose(err error) (signal.Cause, string) {
 	var refused *v1.Error
 	var large tooLarge
+	var many tooMany
+	var elsewhere redirected
 	switch {
-	case errors.As(err, &large):
-		return signal.QueryError, large.Error()
+	case errors.As(err, &large), errors.As(err, &many):
+		return signal.TooLarge, err.Error()
+	case errors.As(err, &elsewhere):
+		return signal.Away, elsewhere.Error()
 	case errors.Is(err, context.DeadlineExceeded):
 		return signal.Timeout, "no answer in time"
 	case errors.Is(err, context.Canceled):

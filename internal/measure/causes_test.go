@@ -48,7 +48,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		{"internal", 500, `{"status":"error","errorType":"internal","error":"block gone"}`, signal.Away, "block gone"},
 		{"no rights", 401, `Unauthorized`, signal.QueryError, "client error: 401"},
 		{"another server", 200, `<html>hello</html>`, signal.Away, "not Prometheus"},
-		{"too large", 200, strings.Repeat(" ", 2000), signal.QueryError, "answer larger than 1000 bytes"},
+		{"too large", 200, strings.Repeat(" ", 2000), signal.TooLarge, "more than 1000 bytes"},
 		{"a message with a password", 400, `{"status":"error","errorType":"bad_data","error":"get http://eve:hush@remote: no"}`, signal.QueryError, "http://<secret>@remote"},
 		{"a long message", 400, `{"status":"error","errorType":"bad_data","error":"` + strings.Repeat("ä", 400) + `"}`, signal.QueryError, "ä…"},
 	} {

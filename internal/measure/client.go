@@ -2,14 +2,14 @@ package measure
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
-	"github.com/prometheus/client_golang/api"
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 )
@@ -31,8 +31,10 @@ type Options struct {
 	Timeout time.Duration
 	// Concurrency bounds the queries under way at once, over all callers of the Client.
 	Concurrency int
-	// MaxBody bounds one answer, in bytes as decoded.
+	// MaxBody bounds one answer, in bytes as decompressed; most are bounded further by what was asked.
 	MaxBody int64
+	// Memory bounds what all answers hold in memory; nil is one of the Client's own.
+	Memory *Memory
 	// ReplicaLabels are the labels by which the servers of a highly available pair differ; of
 	// series that differ in nothing else the largest counts. Nil is prometheus_replica and replica,
 	// empty is none.
@@ -41,37 +43,38 @@ type Options struct {
 
 // Client asks one Prometheus. It is safe for concurrent use.
 type Client struct {
-	prometheus v1.API
-	timeout    time.Duration
-	slots      chan struct{}
-	replicas   []string
-	rules      rules
-	grown      grown
+	server   server
+	memory   *Memory
+	maxBody  int64
+	timeout  time.Duration
+	slots    chan struct{}
+	replicas []string
+	rules    rules
+	grown    grown
 }
 
 // New makes a Client. It does not connect: a server that is away is told by the readings.
 func New(o Options) (*Client, error) {
-	if err := checkURL(o.URL); err != nil {
+	o = withDefaults(o)
+	s, err := newServer(o.URL, o.Transport)
+	if err != nil {
 		return nil, err
 	}
-	o = withDefaults(o)
-	c, err := api.NewClient(api.Config{Address: o.URL, RoundTripper: bounded{next: o.Transport, max: o.MaxBody}})
-	if err != nil {
-		return nil, fmt.Errorf("prometheus client: %s", scrub(err.Error()))
-	}
 	return &Client{
-		prometheus: v1.NewAPI(c),
-		timeout:    o.Timeout,
-		slots:      make(chan struct{}, o.Concurrency),
-		replicas:   o.ReplicaLabels,
-		rules:      rules{server: c, kept: map[string]keptRule{}},
-		grown:      grown{kept: map[string]grownAt{}},
+		server:   s,
+		memory:   o.Memory,
+		maxBody:  o.MaxBody,
+		timeout:  o.Timeout,
+		slots:    make(chan struct{}, o.Concurrency),
+		replicas: o.ReplicaLabels,
+		rules:    rules{kept: map[string]keptRule{}},
+		grown:    grown{kept: map[string]grownAt{}},
 	}, nil
 }
 
 func withDefaults(o Options) Options {
 	if o.Transport == nil {
-		o.Transport = http.DefaultTransport
+		o.Transport = NewTransport()
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
@@ -82,66 +85,91 @@ func withDefaults(o Options) Options {
 	if o.MaxBody <= 0 {
 		o.MaxBody = DefaultMaxBody
 	}
+	if o.Memory == nil {
+		o.Memory = NewMemory(DefaultMemory)
+	}
 	if o.ReplicaLabels == nil {
 		o.ReplicaLabels = []string{"prometheus_replica", "replica"}
 	}
 	return o
 }
 
-// checkURL refuses what can't be an address, without repeating it: it may hold a password.
-func checkURL(s string) error {
-	u, err := url.Parse(s)
-	switch {
-	case err != nil:
-		return errors.New("prometheus url: not a URL; want such as http://prometheus.monitoring:9090")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Errorf("prometheus url: scheme %q; want http or https", u.Scheme)
-	case u.Host == "":
-		return errors.New("prometheus url: no host; want such as http://prometheus.monitoring:9090")
-	}
-	return nil
+// NewTransport gives one of its own to a Client: http.DefaultTransport, but for the length of headers.
+func NewTransport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone() // documented to be one
+	t.MaxResponseHeaderBytes = longestRefusal
+	return t
 }
 
 // Clock asks for the server's own time, by which all else is asked.
 func (c *Client) Clock(ctx context.Context) (time.Time, error) {
-	v, err := c.instant(ctx, "time()", time.Time{})
+	a, err := c.answer(ctx, "query", url.Values{"query": {"time()"}}, model.ValScalar, atOnce(1))
 	if err != nil {
 		_, detail := explain(err)
 		return time.Time{}, fmt.Errorf("ask prometheus for its time: %s", detail)
 	}
-	s, ok := v.(*model.Scalar)
-	if !ok {
-		return time.Time{}, fmt.Errorf("ask prometheus for its time: a %s came; want a scalar", v.Type())
+	t := float64(a.scalar.Value)
+	if !(t > 0 && t < math.MaxUint32) {
+		return time.Time{}, fmt.Errorf("ask prometheus for its time: it is %g seconds since 1970", t)
 	}
-	sec, frac := math.Modf(float64(s.Value))
+	sec, frac := math.Modf(t)
 	return time.Unix(int64(sec), int64(frac*1e9)).UTC(), nil
 }
 
-// instant asks for expr at t; the zero time is the server's own now.
-func (c *Client) instant(ctx context.Context, expr string, t time.Time, opts ...v1.Option) (model.Value, error) {
-	var answer model.Value
-	err := c.ask(ctx, func(ctx context.Context) (err error) {
-		answer, _, _, err = c.prometheus.Query(ctx, expr, t, append(opts, v1.WithTimeout(c.timeout))...)
-		return err
-	})
-	return answer, err
-}
-
-// span asks for expr at each step of r, which must have no more than chunk of them.
-func (c *Client) span(ctx context.Context, expr string, r v1.Range, lookback time.Duration) (model.Matrix, error) {
-	var answer model.Value
-	err := c.ask(ctx, func(ctx context.Context) (err error) {
-		answer, _, _, err = c.prometheus.QueryRange(ctx, expr, r, v1.WithTimeout(c.timeout), v1.WithLookbackDelta(lookback))
-		return err
-	})
+// instant asks for expr at t, which must yield no more than so many series.
+func (c *Client) instant(ctx context.Context, expr string, t time.Time, series int) (model.Vector, error) {
+	a, err := c.answer(ctx, "query", url.Values{"query": {expr}, "time": {seconds(t)}}, model.ValVector, atOnce(series))
 	if err != nil {
 		return nil, err
 	}
-	m, ok := answer.(model.Matrix)
-	if !ok {
-		return nil, &v1.Error{Type: v1.ErrBadResponse, Msg: fmt.Sprintf("a %s came; want a matrix", answer.Type())}
+	v := make(model.Vector, len(a.series))
+	for i, s := range a.series {
+		v[i] = &model.Sample{Metric: s.Metric, Timestamp: s.Values[0].Timestamp, Value: s.Values[0].Value}
 	}
-	return m, nil
+	return v, nil
+}
+
+// raw asks for the samples that expr, a selector of a stretch, has at t.
+func (c *Client) raw(ctx context.Context, expr string, t time.Time, stretch time.Duration) (model.Matrix, error) {
+	a, err := c.answer(ctx, "query", url.Values{"query": {expr}, "time": {seconds(t)}}, model.ValMatrix, asScraped(mostTwins, t, stretch))
+	if err != nil {
+		return nil, err
+	}
+	return a.series, nil
+}
+
+// span asks for expr at each step of r, which must have no more than chunk of them, and yield no more than so many
+// series.
+func (c *Client) span(ctx context.Context, expr string, r v1.Range, lookback time.Duration, s shape) (model.Matrix, error) {
+	form := url.Values{"query": {expr}, "start": {seconds(r.Start)}, "end": {seconds(r.End)}, "step": {strconv.FormatFloat(r.Step.Seconds(), 'f', -1, 64)}}
+	if lookback > 0 {
+		form.Set("lookback_delta", lookback.String())
+	}
+	a, err := c.answer(ctx, "query_range", form, model.ValMatrix, s)
+	if err != nil {
+		return nil, err
+	}
+	return a.series, nil
+}
+
+func seconds(t time.Time) string {
+	return strconv.FormatFloat(float64(t.Unix())+float64(t.Nanosecond())/1e9, 'f', -1, 64)
+}
+
+// answer asks one query. A server that knows limits sends no more than one series beyond what can be used.
+func (c *Client) answer(ctx context.Context, what string, form url.Values, want model.ValueType, s shape) (a *answer, err error) {
+	form.Set("timeout", c.timeout.String())
+	form.Set("limit", strconv.Itoa(s.series+1))
+	s.bytes = min(s.bytes, c.maxBody)
+	err = c.ask(ctx, func(ctx context.Context) error {
+		return c.server.query(ctx, "api/v1/"+what, form, func(body io.Reader) (err error) {
+			room := &room{memory: c.memory}
+			defer room.leave()
+			a, err = readAnswer(ctx, body, room, want, s)
+			return err
+		})
+	})
+	return a, err
 }
 
 // ask performs one query once there is room for it. The timeout starts then: queries that wait

@@ -30,5 +30,11 @@
 //
 // [Client.Newest] is one query for all asks together and one more per scrape job.
 //
+// # Answers
+//
+// An answer is read word by word, and no further than it can be used: see shape. Whatever comes instead of one is a
+// cause, and never a number: another type, samples that were not asked for or that are out of order, a series twice.
+// What all answers hold in memory while they are read is bounded: see [Memory]. No redirect is followed.
+//
 // The package does not judge, does not wait for late samples and keeps nothing between two calls.
 package measure

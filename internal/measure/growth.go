@@ -144,7 +144,8 @@ var containerLabels = []string{"namespace", "pod", "container", "instance"}
 // containers gives the record of each container's memory.
 func (c *Client) containers(ctx context.Context, columns []column, from, to signal.Instant) ([]trend.Pod, error) {
 	step := signal.Instant(growthStep / 1e9)
-	m, err := c.span(ctx, query(columns), v1.Range{Start: (from - from%step).Time(), End: to.Time(), Step: growthStep.D()}, 0)
+	r := v1.Range{Start: (from - from%step).Time(), End: to.Time(), Step: growthStep.D()}
+	m, err := c.span(ctx, query(columns), r, 0, during(r, mostContainers))
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +168,9 @@ func podName(m model.Metric) string {
 func pointsOf(s *model.SampleStream) []trend.Point {
 	out := make([]trend.Point, 0, len(s.Values))
 	for _, v := range s.Values {
-		out = append(out, trend.Point{At: signal.At(v.Timestamp.Time()), Value: signal.Number(v.Value)})
+		if n := float64(v.Value); n >= 0 && !math.IsInf(n, 1) {
+			out = append(out, trend.Point{At: signal.At(v.Timestamp.Time()), Value: signal.Number(n)})
+		}
 	}
 	return out
 }
@@ -175,8 +178,9 @@ func pointsOf(s *model.SampleStream) []trend.Point {
 // startsOf gives the moments, in seconds since 1970, that a container's process has been said to have started at.
 func startsOf(m model.Matrix, of model.Metric) []signal.Instant {
 	var out []signal.Instant
+	name := podName(of)
 	for _, s := range m {
-		if s.Metric[tag] != colStarted || podName(s.Metric) != podName(of) {
+		if s.Metric[tag] != colStarted || podName(s.Metric) != name {
 			continue
 		}
 		for _, v := range s.Values {
@@ -191,8 +195,10 @@ func startsOf(m model.Matrix, of model.Metric) []signal.Instant {
 // limitOf gives a container's newest limit: that with its own labels, as far as the limit has them.
 func limitOf(m model.Matrix, of model.Metric) signal.Number {
 	for _, s := range m {
-		if s.Metric[tag] == colLimit && len(s.Values) > 0 && concerns(s.Metric, of) {
-			return max(0, signal.Number(s.Values[len(s.Values)-1].Value))
+		if s.Metric[tag] == colLimit && concerns(s.Metric, of) {
+			if n := float64(s.Values[len(s.Values)-1].Value); finite(n) {
+				return max(0, signal.Number(n))
+			}
 		}
 	}
 	return 0

@@ -148,7 +148,7 @@ func TestGrowthIsAskedRarely(t *testing.T) {
 	var asked atomic.Int32
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
-		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"greenwatch":"memory","pod":"a"},"values":[[%d,"5"]]}]}}`, t0)
+		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"greenwatch":"memory","pod":"a"},"values":[[%d,"5"]]}]}}`, formInstant(r, "start"))
 	}))
 	defer s.Close()
 	c, err := measure.New(measure.Options{URL: s.URL})

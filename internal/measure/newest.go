@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 
 	"github.com/knowledgebeast/greenwatch/internal/signal"
@@ -38,11 +40,14 @@ func (c *Client) Newest(ctx context.Context, asks []signal.Ask, now signal.Insta
 	if len(sels) == 0 {
 		return Freshness{Cause: signal.Empty, Detail: "no ask names a metric"}
 	}
-	answer, err := c.instant(ctx, newestExpr(sels), now.Time())
+	answer, err := c.instant(ctx, newestExpr(sels), now.Time(), mostTargets)
 	if err != nil {
 		return failed(err)
 	}
-	scrapes := newScrapes(answer)
+	scrapes, err := newScrapes(answer, now, len(sels))
+	if err != nil {
+		return failed(err)
+	}
 	if len(scrapes.newest) == 0 {
 		return c.silence(ctx, sels, now)
 	}
@@ -55,11 +60,11 @@ func (c *Client) Newest(ctx context.Context, asks []signal.Ask, now signal.Insta
 
 // silence tells series that went silent from those that never were.
 func (c *Client) silence(ctx context.Context, sels []string, now signal.Instant) Freshness {
-	answer, err := c.instant(ctx, heardExpr(sels), now.Time())
+	v, err := c.instant(ctx, heardExpr(sels), now.Time(), 1)
 	if err != nil {
 		return failed(err)
 	}
-	if v, ok := answer.(model.Vector); ok && len(v) > 0 {
+	if len(v) > 0 {
 		return Freshness{Cause: signal.Gap, Detail: "series are known, but have no sample that Prometheus holds to be current"}
 	}
 	return Freshness{Cause: signal.Empty, Detail: "no series matches, now or in the hour before"}
@@ -70,15 +75,20 @@ func failed(err error) Freshness {
 	return Freshness{Cause: cause, Detail: detail}
 }
 
-// interval is the longest of the jobs' scrape intervals, each from the samples of one series.
+// interval is the longest of the jobs' scrape intervals, each from the samples of one series. Of many jobs those with
+// the fewest samples are asked about.
 func (c *Client) interval(ctx context.Context, longest map[string]series, sels []string, now signal.Instant) (signal.Duration, error) {
-	found := make([]signal.Duration, len(longest))
-	errs := make([]error, len(longest))
+	jobs := slices.SortedFunc(maps.Keys(longest), func(a, b string) int {
+		return cmp.Or(cmp.Compare(longest[a].samples, longest[b].samples), cmp.Compare(a, b))
+	})
+	jobs = jobs[:min(mostJobs, len(jobs))]
+	found := make([]signal.Duration, len(jobs))
+	errs := make([]error, len(jobs))
 	var all sync.WaitGroup
-	for i, job := range slices.Sorted(maps.Keys(longest)) {
+	for i, job := range jobs {
 		all.Go(func() {
-			var answer model.Value
-			answer, errs[i] = c.instant(ctx, rawExpr(sels, longest[job]), now.Time())
+			var answer model.Matrix
+			answer, errs[i] = c.raw(ctx, rawExpr(sels, longest[job]), now.Time(), spacing)
 			found[i] = median(answer)
 		})
 	}
@@ -177,27 +187,30 @@ type scrapes struct {
 	longest map[string]series // by job: the series with the most samples
 }
 
-func newScrapes(v model.Value) scrapes {
+// newScrapes reads the answer to a question about so many selectors, as of now. What it says of samples that are
+// not there yet, or of selectors that were not asked about, makes it none.
+func newScrapes(v model.Vector, now signal.Instant, selectors int) (scrapes, error) {
 	s := scrapes{longest: map[string]series{}}
-	vector, _ := v.(model.Vector)
-	for _, sample := range vector {
-		col := string(sample.Metric[tag])
+	for _, sample := range v {
+		col, n := string(sample.Metric[tag]), float64(sample.Value)
 		if col == colNewest {
-			s.newest = append(s.newest, time.UnixMilli(int64(float64(sample.Value)*1000+0.5)))
+			if !(n > 0 && n <= float64(now)) {
+				return scrapes{}, &v1.Error{Type: v1.ErrBadResponse, Msg: fmt.Sprintf("a newest sample is of %g s since 1970, at %s", n, now)}
+			}
+			s.newest = append(s.newest, time.UnixMilli(int64(n*1000+0.5)))
 			continue
 		}
 		index, err := strconv.Atoi(strings.TrimPrefix(col, colSamples))
-		if err != nil {
-			continue
+		if err != nil || index < 0 || index >= selectors {
+			return scrapes{}, &v1.Error{Type: v1.ErrBadResponse, Msg: fmt.Sprintf("column %.64q was not asked for", col)}
 		}
-		job, n := string(sample.Metric["job"]), float64(sample.Value)
-		if n > s.longest[job].samples {
+		if job := string(sample.Metric["job"]); n > s.longest[job].samples {
 			labels := sample.Metric.Clone()
 			delete(labels, tag)
 			s.longest[job] = series{selector: index, labels: labels, samples: n}
 		}
 	}
-	return s
+	return s, nil
 }
 
 // complete gives the end of the newest scrape that no target still heard lacks. A target is heard
@@ -217,8 +230,7 @@ func complete(newest []time.Time, interval signal.Duration) signal.Instant {
 
 // median is the middle distance of the samples of the longest series in v, in tenths of a second:
 // a missed scrape doesn't change it.
-func median(v model.Value) signal.Duration {
-	m, _ := v.(model.Matrix)
+func median(m model.Matrix) signal.Duration {
 	var stamps []model.Time
 	for _, s := range m {
 		if t := times(s); len(t) > len(stamps) {
@@ -238,13 +250,9 @@ func median(v model.Value) signal.Duration {
 
 // times gives the times of all samples of s, in order.
 func times(s *model.SampleStream) []model.Time {
-	var t []model.Time
-	for _, v := range s.Values {
-		t = append(t, v.Timestamp)
+	t := make([]model.Time, len(s.Values))
+	for i, v := range s.Values {
+		t[i] = v.Timestamp
 	}
-	for _, h := range s.Histograms {
-		t = append(t, h.Timestamp)
-	}
-	slices.Sort(t)
 	return t
 }

@@ -39,7 +39,7 @@ func (t table) ends() []end {
 	var ends []end
 	for name := range t {
 		text, is := strings.CutPrefix(name, colBucket)
-		if at, err := strconv.ParseFloat(text, 64); is && err == nil {
+		if at, err := strconv.ParseFloat(text, 64); is && err == nil && !math.IsNaN(at) {
 			ends = append(ends, end{at, name})
 		}
 	}
@@ -55,7 +55,7 @@ func (t table) ends() []end {
 func (t table) over(b signal.Bin, bound signal.Number, ends []end) signal.Over {
 	o := signal.Over{Bound: bound, Most: b.Total}
 	if share, ok := t[colFraction+bound.String()][b.End]; ok && t.isNative(b.End) {
-		if finite(share) {
+		if share >= 0 && share <= 1 {
 			o.Least = signal.Number(math.Round(float64(b.Total) * (1 - share)))
 			o.Most = o.Least
 		}
@@ -73,6 +73,9 @@ func (t table) over(b signal.Bin, bound signal.Number, ends []end) signal.Over {
 		if e.at >= float64(bound) {
 			o.Least = max(o.Least, rest)
 		}
+	}
+	if o.Least > o.Most { // buckets that contradict each other tell nothing
+		o.Least, o.Most = 0, b.Total
 	}
 	return o
 }

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -46,7 +47,11 @@ func (c *Client) read(ctx context.Context, a signal.Ask, r Range) signal.Reading
 		return unknown(reading, signal.QueryError, err.Error())
 	}
 	reading.Queries = table{}.behind(q.columns)
-	answer, err := c.over(ctx, query(q.columns), r, q.lookback)
+	answer, err := c.over(ctx, q.columns, r, q.lookback)
+	var many tooMany
+	if a.Kind == signal.Query && errors.As(err, &many) {
+		return manySeries(reading, fmt.Sprintf("more than %d", many.most), many.like)
+	}
 	if err != nil {
 		cause, detail := explain(err)
 		return unknown(reading, cause, detail)
@@ -54,7 +59,11 @@ func (c *Client) read(ctx context.Context, a signal.Ask, r Range) signal.Reading
 	if a.Kind == signal.Query {
 		return numbers(reading, answer, r)
 	}
-	t := newTable(answer)
+	t, err := newTable(answer)
+	if err != nil {
+		cause, detail := explain(err)
+		return unknown(reading, cause, detail)
+	}
 	reading = c.count(ctx, reading, q, t, r)
 	if reading.Cause == signal.Empty {
 		reading = c.mismatch(ctx, reading, a, r.To)
@@ -73,12 +82,15 @@ func (c *Client) count(ctx context.Context, reading signal.Reading, q question, 
 	reading.Queries = t.behind(q.columns)
 	var past table
 	if t.silent() || t.any(colAppeared) {
-		answer, err := c.over(ctx, query(q.history), r, 0)
+		answer, err := c.over(ctx, q.history, r, 0)
 		if err != nil {
 			cause, detail := explain(err)
 			return unknown(reading, cause, detail)
 		}
-		past = newTable(answer)
+		if past, err = newTable(answer); err != nil {
+			cause, detail := explain(err)
+			return unknown(reading, cause, detail)
+		}
 	}
 	if t.silent() && !past.any(colKnown) {
 		return unknown(reading, signal.Empty, "no series matches, now or in the hour before")
@@ -96,20 +108,23 @@ func (c *Client) mismatch(ctx context.Context, reading signal.Reading, a signal.
 	if labels == "" || len(sels) == 0 {
 		return reading
 	}
-	answer, err := c.instant(ctx, fmt.Sprintf("count(%s)", strings.Join(sels, " or ")), at.Time())
-	if v, ok := answer.(model.Vector); err == nil && ok && len(v) == 1 {
+	v, err := c.instant(ctx, fmt.Sprintf("count(%s)", strings.Join(sels, " or ")), at.Time(), 1)
+	if err == nil && len(v) == 1 {
 		return unknown(reading, signal.Mismatch, fmt.Sprintf("%s has %.0f series, but none with %s, now or in the hour before", a.Metric, float64(v[0].Value), labels))
 	}
 	return reading
 }
 
-// over asks for expr at the end of each bin, in as many queries as the server's limit needs.
-func (c *Client) over(ctx context.Context, expr string, r Range, lookback time.Duration) (model.Matrix, error) {
+// over asks for columns at the end of each bin, in as many queries as the server's limit needs.
+func (c *Client) over(ctx context.Context, columns []column, r Range, lookback time.Duration) (model.Matrix, error) {
 	var whole model.Matrix
 	for _, part := range r.chunks(chunk) {
-		m, err := c.span(ctx, expr, v1.Range{
-			Start: part.first().Time(), End: part.To.Time(), Step: part.step().D(),
-		}, lookback)
+		span := v1.Range{Start: part.first().Time(), End: part.To.Time(), Step: part.step().D()}
+		s := during(span, seriesOf(columns))
+		if len(columns) == 1 && columns[0].name == "" {
+			s.bytes = min(s.bytes, mostNumber)
+		}
+		m, err := c.span(ctx, query(columns), span, lookback, s)
 		if err != nil {
 			return nil, err
 		}

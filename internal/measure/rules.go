@@ -2,15 +2,12 @@ package measure
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"net/http"
+	"io"
 	"net/url"
 	"sync"
 	"time"
-
-	"github.com/prometheus/client_golang/api"
-	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
@@ -25,11 +22,10 @@ type rule struct {
 	detail string
 }
 
-// rules asks a server for its alerting rules, and remembers the answers for a while.
+// rules remembers for a while what was learnt of alerting rules.
 type rules struct {
-	server api.Client
-	mu     sync.Mutex
-	kept   map[string]keptRule
+	mu   sync.Mutex
+	kept map[string]keptRule
 }
 
 type keptRule struct {
@@ -44,7 +40,7 @@ func (c *Client) rule(ctx context.Context, name string) rule {
 	}
 	var found []loadedRule
 	err := c.ask(ctx, func(ctx context.Context) (err error) {
-		found, err = c.rules.loaded(ctx, name)
+		found, err = c.loaded(ctx, name)
 		return err
 	})
 	if err != nil {
@@ -74,54 +70,69 @@ func (r *rules) keep(name string, known rule, now time.Time) {
 	r.kept[name] = keptRule{known, now.Add(ruleKept)}
 }
 
-type loadedRule struct {
-	Name      string `json:"name"`
-	Type      string `json:"type"`
-	Health    string `json:"health"`
-	LastError string `json:"lastError"`
-}
+// loadedRule is what matters of a rule.
+type loadedRule struct{ name, kind, health, lastError string }
 
 // loaded asks for the alerting rules of a name. Older servers take no notice of the filters, and answer
 // with all rules.
-func (r *rules) loaded(ctx context.Context, name string) ([]loadedRule, error) {
-	u := r.server.URL("/api/v1/rules", nil)
-	u.RawQuery = url.Values{"type": {"alert"}, "rule_name[]": {name}, "exclude_alerts": {"true"}}.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	response, body, err := r.server.Do(ctx, request)
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode != http.StatusOK {
-		return nil, refusal(response, body)
-	}
-	var answer struct {
-		Status string `json:"status"`
-		Data   struct {
-			Groups []struct {
-				Rules []loadedRule `json:"rules"`
-			} `json:"groups"`
-		} `json:"data"`
-	}
-	if err := json.Unmarshal(body, &answer); err != nil || answer.Status != "success" {
-		return nil, &v1.Error{Type: v1.ErrBadResponse, Msg: "its list of rules can't be read"}
-	}
+func (c *Client) loaded(ctx context.Context, name string) (found []loadedRule, err error) {
+	form := url.Values{"type": {"alert"}, "rule_name[]": {name}, "exclude_alerts": {"true"}}
+	err = c.server.get(ctx, "api/v1/rules", form, func(body io.Reader) (err error) {
+		found, err = readRules(newTokens(body, c.maxBody), name)
+		return bad(ctx, err)
+	})
+	return found, err
+}
+
+// readRules reads a list of rules, and keeps those of a name.
+func readRules(t *tokens, name string) ([]loadedRule, error) {
+	var status string
 	var found []loadedRule
-	for _, g := range answer.Data.Groups {
-		found = append(found, g.Rules...)
+	listed := false
+	rule := func() error {
+		l, err := readRule(t)
+		if err == nil && l.name == name {
+			if found = append(found, l); len(found) > mostRules {
+				return tooLarge(fmt.Sprintf("more than %d rules are named %s", mostRules, name))
+			}
+		}
+		return err
+	}
+	group := func() error {
+		return t.object("a group", map[string]func() error{"rules": func() error { return t.list("rules", rule) }})
+	}
+	err := t.object("the answer", map[string]func() error{
+		"status": func() (err error) { status, err = t.text("status"); return err },
+		"data": func() error {
+			return t.object("data", map[string]func() error{"groups": func() error {
+				listed = true
+				return t.list("groups", group)
+			}})
+		},
+	})
+	if err == nil {
+		err = t.end()
+	}
+	if err == nil && (status != "success" || !listed) {
+		err = errors.New("it has no rules")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("its list of rules can't be read: %w", err)
 	}
 	return found, nil
 }
 
-// refusal is the error of an answer that is none, as the client of the rest of the API has it.
-func refusal(r *http.Response, body []byte) error {
-	e := &v1.Error{Type: v1.ErrClient, Msg: fmt.Sprintf("client error: %d", r.StatusCode), Detail: string(body)}
-	if r.StatusCode >= http.StatusInternalServerError {
-		e.Type, e.Msg = v1.ErrServer, fmt.Sprintf("server error: %d", r.StatusCode)
+func readRule(t *tokens) (loadedRule, error) {
+	var l loadedRule
+	keys := map[string]func() error{}
+	for key, into := range map[string]*string{"name": &l.name, "type": &l.kind, "health": &l.health, "lastError": &l.lastError} {
+		keys[key] = func() (err error) {
+			*into, err = t.text(key)
+			return err
+		}
 	}
-	return e
+	err := t.object("a rule", keys)
+	return l, err
 }
 
 // ruleOf sums up the rules of a name: one that fails can't fire, whatever the others do.
@@ -129,10 +140,10 @@ func ruleOf(name string, loaded []loadedRule) rule {
 	known := rule{signal.NoRule, "no alerting rule " + name + " is loaded: is it misspelt, or its file not loaded?"}
 	for _, l := range loaded {
 		switch {
-		case l.Name != name || l.Type != "alerting":
-		case l.Health == "err":
-			return rule{signal.BadRule, cut(scrub(fmt.Sprintf("the rule of alert %s fails: %s", name, l.LastError)))}
-		case l.Health == "unknown":
+		case l.name != name || l.kind != "alerting":
+		case l.health == "err":
+			return rule{signal.BadRule, cut(scrub(fmt.Sprintf("the rule of alert %s fails: %s", name, l.lastError)))}
+		case l.health == "unknown":
 			return rule{signal.NoRule, "the rule of alert " + name + " has not been evaluated yet"}
 		default:
 			known = rule{}

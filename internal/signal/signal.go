@@ -50,6 +50,7 @@ const (
 	NaN        Cause = "NaN"            // the answer is not a number
 	ManySeries Cause = "ManySeries"     // several series where one is expected
 	QueryError Cause = "QueryError"     // Prometheus refused the query
+	TooLarge   Cause = "AnswerTooLarge" // the answer holds more than is read
 	Timeout    Cause = "Timeout"        // no answer in time
 	Gap        Cause = "Gap"            // no sample where there should be one
 	Away       Cause = "PrometheusAway" // the server can't be reached
@@ -73,6 +74,7 @@ var words = map[Cause]string{
 	NaN:        "the answer is not a number: is something divided by nothing?",
 	ManySeries: "several series came where one number is wanted: aggregate them",
 	QueryError: "Prometheus refused the query",
+	TooLarge:   "the answer holds more than is read: aggregate it, or match fewer series",
 	Timeout:    "no answer in time",
 	Gap:        "no sample where there should be one: are the targets up, and scraped?",
 	Away:       "the server can't be reached",
