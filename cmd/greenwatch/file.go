@@ -12,6 +12,7 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/config"
 	"github.com/knowledgebeast/greenwatch/internal/meter"
 	"github.com/knowledgebeast/greenwatch/internal/probe"
+	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 	"github.com/knowledgebeast/greenwatch/internal/watchdog"
 )
@@ -62,7 +63,8 @@ func (f *file) probes() probe.Trust { return f.now().Probes }
 
 func (f *file) settings() watchdog.Settings {
 	c := f.now()
-	s := watchdog.Settings{Mode: c.Mode, Breaker: c.Breaker.Rollbacks, BreakerWithin: signal.Duration(c.Breaker.Within),
+	s := watchdog.Settings{Mode: c.Mode,
+		Breaker:  release.Breaker{Namespaces: c.Breaker.Namespaces, Rollbacks: c.Breaker.Rollbacks, Within: signal.Duration(c.Breaker.Within)},
 		BlindFor: signal.Duration(c.BlindFor), PageExpires: signal.Duration(c.Pages.ExpireAfter), Sinks: map[string]bool{}}
 	for _, n := range c.Notifiers {
 		s.Sinks[n.Name] = n.PagerDuty != nil

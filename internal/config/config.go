@@ -115,10 +115,12 @@ type Slack struct {
 	URL       string `json:"url"`
 }
 
-// Breaker withholds automatic rollbacks when there are too many across the fleet.
+// Breaker withholds automatic rollbacks when there are too many: all of them after some in so many
+// Namespaces within the time, those of one namespace after so many Rollbacks of its own.
 type Breaker struct {
-	Rollbacks int           `json:"rollbacks"`
-	Within    time.Duration `json:"within"`
+	Namespaces int           `json:"namespaces"`
+	Rollbacks  int           `json:"rollbacks"`
+	Within     time.Duration `json:"within"`
 }
 
 // Pages says when an undelivered page is given up.
@@ -139,7 +141,7 @@ func Default() Config {
 			LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
 		},
 		Kubernetes: Kubernetes{QPS: 50, Burst: 100},
-		Breaker:    Breaker{Rollbacks: 3, Within: 10 * time.Minute},
+		Breaker:    Breaker{Namespaces: 3, Rollbacks: 3, Within: 10 * time.Minute},
 		Pages:      Pages{ExpireAfter: 24 * time.Hour},
 		Probes:     probe.Default(),
 		BlindFor:   10 * time.Minute,

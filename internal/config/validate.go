@@ -35,6 +35,7 @@ func (v *validator) config(c Config) {
 	v.atLeast("kubernetes.burst", c.Kubernetes.Burst, c.Kubernetes.QPS)
 	v.servers(c.Prometheus)
 	v.notifiers(c.Notifiers)
+	v.atLeast("breaker.namespaces", c.Breaker.Namespaces, 1)
 	v.atLeast("breaker.rollbacks", c.Breaker.Rollbacks, 1)
 	v.lasts("breaker.within", c.Breaker.Within, time.Second)
 	v.lasts("pages.expireAfter", c.Pages.ExpireAfter, time.Second)

@@ -75,6 +75,13 @@ func pages() []Entry {
 			Do: "Look at what the services share: nodes, mesh, network, Prometheus. A person's rollback is obeyed all the same: kubectl greenwatch status -A, then rollback.",
 		},
 		{
+			Code: release.CodeNamespaceWithheld, Title: "A namespace's rollbacks withheld", Severity: release.Critical,
+			Text: func(f Facts) string {
+				return f.because("the automatic rollbacks of namespace " + f.Namespace + " are withheld")
+			},
+			Do: "Look at what the services of {namespace} share: a dependency, a database, a quota. Other namespaces are not touched, and a person's rollback is obeyed all the same: kubectl greenwatch status -n {namespace}, then rollback.",
+		},
+		{
 			Code: release.CodePrometheusAway, Title: "Prometheus away", Severity: release.Error,
 			Text: func(f Facts) string {
 				return f.because("Prometheus can't be reached, so nothing that it measures is judged or rolled back automatically")

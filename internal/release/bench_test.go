@@ -50,7 +50,7 @@ func watched(b *testing.B) (release.State, release.Observed) {
 		Candidate: release.Side{Slot: green, Revision: "g2", Version: "2.0", Replicas: 3}, Stable: release.Side{Slot: blue, Revision: "b1", Version: "1.9", Replicas: 3}},
 		World: release.World{Writer: "deployer", Slots: []release.SlotView{running(blue, "b1", 3), running(green, "g2", 3)},
 			Routes: []release.RouteView{{Key: "main", Shares: map[string]float64{blue: 0, green: 1}}}},
-		BlindFor: dur(10 * time.Minute), Breaker: 3, BreakerWithin: dur(10 * time.Minute)}
+		BlindFor: dur(10 * time.Minute), Breaker: release.Breaker{Namespaces: 3, Rollbacks: 3, Within: dur(10 * time.Minute)}}
 	s := release.Advance(release.State{}, o)
 	for {
 		c, ok := s.Grid.Check(s.Cutover, int(s.Checks)+1)

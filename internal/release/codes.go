@@ -12,7 +12,8 @@ const (
 	CodeBlindLasting      Code = "BlindLasting"      // a required signal has been unknown for long
 	CodeReadinessLost     Code = "ReadinessLost"     // stable could not take the traffic back
 	CodeDecisionRefused   Code = "DecisionRefused"   // a person's decision was not obeyed
-	CodeFleetWithheld     Code = "FleetWithheld"     // too many rollbacks at once: it is the platform
+	CodeFleetWithheld     Code = "FleetWithheld"     // rollbacks in too many namespaces at once: it is the platform
+	CodeNamespaceWithheld Code = "NamespaceWithheld" // too many rollbacks at once in one namespace: what its services share
 	CodePrometheusAway    Code = "PrometheusAway"    // a Prometheus can't be reached
 	CodeCanaryReminder    Code = "CanaryReminder"    // the traffic has been split for a day
 )

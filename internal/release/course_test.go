@@ -51,7 +51,7 @@ var turns = []func(s *sim, n int){
 		}
 	},
 	func(s *sim, n int) {
-		s.fleet = append(s.fleet[max(0, len(s.fleet)-3):], s.now-signal.Instant(n))
+		s.fleet = append(s.fleet[max(0, len(s.fleet)-3):], release.Rollback{Namespace: []string{"production", "a", "b", "c"}[n%4], Decided: s.now - signal.Instant(n)})
 	},
 	func(s *sim, n int) { s.dead["oncall"] = n%2 == 0 },
 	func(s *sim, n int) { s.sticky = n%2 == 0 },

@@ -2,7 +2,6 @@ package release
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/schedule"
@@ -19,6 +18,7 @@ const (
 	withheldBothSides  = "BothSides"
 	withheldStable     = "StableFails"
 	withheldFleet      = "Fleet"
+	withheldNamespace  = "Namespace"
 	withheldShares     = "SharesUnknown"
 	withheldSoleDecide = "Decided"
 )
@@ -28,14 +28,12 @@ const (
 func decide(t *turn) {
 	if !t.watched() {
 		t.withhold("", "")
-		t.set(ConditionFleetWithheld, false, "Clear", "")
 		return
 	}
 	if t.o.Guard == nil || t.o.Plan == nil {
 		return
 	}
 	if why := t.o.Guard.HeldBack(); why != "" {
-		t.set(ConditionFleetWithheld, false, "Clear", "")
 		t.withhold(withheldBothSides, "it is not the release: "+why)
 		return
 	}
@@ -44,12 +42,10 @@ func decide(t *turn) {
 		stands := t.s.Verdict.Tier == judge.Rollback || t.s.Verdict.Tier == judge.Consider && !t.o.GuardConsider
 		if !stands {
 			t.withhold("", "")
-			t.set(ConditionFleetWithheld, false, "Clear", "")
 		}
 		return
 	}
 	reason, why := t.forbidden()
-	t.set(ConditionFleetWithheld, reason == withheldFleet, orElse(reason, "Clear"), why)
 	t.withhold(reason, why)
 	if reason == "" {
 		t.open(Ladder{Automatic: true, Verdict: t.o.Guard.Brief()})
@@ -59,6 +55,8 @@ func decide(t *turn) {
 
 func (t *turn) withhold(reason, why string) {
 	t.set(ConditionWithheld, reason != "", orElse(reason, "Nothing"), why)
+	t.set(ConditionFleetWithheld, reason == withheldFleet, orElse(reason, "Clear"), why)
+	t.set(ConditionNamespaceWithheld, reason == withheldNamespace, orElse(reason, "Clear"), why)
 }
 
 // forbidden gives the first thing that forbids an automatic rollback, or nothing.
@@ -81,8 +79,12 @@ func (t *turn) forbidden() (reason, why string) {
 		return withheldBothSides, "stable is as bad: " + o.Stable.Reason
 	case t.stableFails():
 		return withheldStable, "stable says itself that it is not well: " + o.StableFails
-	case t.fleetFull():
-		return withheldFleet, fmt.Sprintf("%d automatic rollbacks within %s across the fleet: the platform is at fault rather than this release", o.Breaker, o.BreakerWithin)
+	}
+	if why, full := t.fleetFull(); full {
+		return withheldFleet, why
+	}
+	if why, full := t.namespaceFull(); full {
+		return withheldNamespace, why
 	}
 	return "", ""
 }
@@ -96,26 +98,6 @@ func (t *turn) bothSides() bool {
 // It is better all the same than a candidate without a ready replica.
 func (t *turn) stableFails() bool {
 	return t.o.StableFails != "" && t.o.World.Slot(t.candidate().Slot).Ready > 0
-}
-
-// fleetFull tells whether the breaker is open. Once open it stays so, for all releases alike, until the
-// time has passed without a rollback; then it counts anew.
-func (t *turn) fleetFull() bool {
-	if t.o.Breaker <= 0 {
-		return false
-	}
-	var counted []signal.Instant
-	for _, at := range append(slices.Sorted(slices.Values(t.o.Fleet.Rollbacks)), t.o.Now) {
-		full := len(counted) >= t.o.Breaker
-		if n := len(counted); full && at.Sub(counted[n-1]) >= t.o.BreakerWithin {
-			counted, full = nil, false
-		}
-		for !full && len(counted) > 0 && at.Sub(counted[0]) >= t.o.BreakerWithin {
-			counted = counted[1:]
-		}
-		counted = append(counted, at)
-	}
-	return len(counted) > t.o.Breaker
 }
 
 // open begins the ladder of a rollback.

@@ -245,6 +245,9 @@ func TestSettleRemembersAutomaticRollbacks(t *testing.T) {
 	var l release.Ledger
 	settle := func(number int64, automatic bool, moved string) {
 		ladder := &release.Ladder{Step: release.Done, Automatic: automatic, Moved: moved, Decided: signal.Instant(100 * number)}
+		if moved == "" {
+			ladder.FirstShift = ladder.Decided
+		}
 		l = release.Settle(l, release.Open{Spec: release.Spec{Number: number}, State: release.State{Phase: release.RolledBack, Ladder: ladder}})
 	}
 	settle(1, false, "")

@@ -134,12 +134,6 @@ type Outcome struct {
 	Ref string
 }
 
-// Fleet is what the other releases are doing.
-type Fleet struct {
-	// Rollbacks are the moments of the automatic rollbacks of the other releases, lately.
-	Rollbacks []signal.Instant
-}
-
 // Newer is another open release of the policy with a greater number.
 type Newer struct {
 	Name string
@@ -186,9 +180,8 @@ type Observed struct {
 	Sinks []Sink
 	// BlindFor is how long a required signal is unknown before a person is paged.
 	BlindFor signal.Duration
-	// Breaker is how many automatic rollbacks within BreakerWithin are the fleet's most.
-	Breaker       int
-	BreakerWithin signal.Duration
+	// Breaker withholds automatic rollbacks where there are too many.
+	Breaker Breaker
 	// Outcomes are of actions performed since the state was saved.
 	Outcomes []Outcome
 }

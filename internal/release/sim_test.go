@@ -73,7 +73,8 @@ type sim struct {
 	state    release.State
 	world    release.World
 	newer    []release.Newer
-	fleet    []signal.Instant
+	fleet    []release.Rollback
+	breaker  release.Breaker
 	troubles []trouble
 	blind    map[string]signal.Cause // by slot: nothing can be read
 	sticky   bool                    // requests go on reaching the candidate
@@ -102,7 +103,8 @@ type event struct {
 func newSim(t *testing.T) *sim {
 	t.Helper()
 	s := &sim{t: t, schema: statusSchema(t), now: t0, plan: thePlan(), mode: release.Enforce, tick: -1, warmUp: 40 * time.Second,
-		blind: map[string]signal.Cause{}, dead: map[string]bool{}, perform: map[release.Deed]func(release.Action) (release.Result, string){},
+		breaker: release.Breaker{Namespaces: 3, Rollbacks: 3, Within: dur(10 * time.Minute)},
+		blind:   map[string]signal.Cause{}, dead: map[string]bool{}, perform: map[release.Deed]func(release.Action) (release.Result, string){},
 		spec: release.Spec{Policy: "kb", Number: 7, FirstSeen: t0,
 			Candidate: release.Side{Slot: green, Revision: "g2", Version: "2.0", Replicas: 3},
 			Stable:    release.Side{Slot: blue, Revision: "b1", Version: "1.9", Replicas: 3}},
@@ -156,6 +158,20 @@ func ready(slot string, wanted, ready int32) func(*sim) {
 }
 
 func revision(slot, rev string) func(*sim) { return func(s *sim) { s.slot(slot).Revision = rev } }
+
+// rolledBack gives automatic rollbacks of other releases, decided so many seconds after the start.
+func rolledBack(namespace string, seconds ...signal.Instant) []release.Rollback {
+	var out []release.Rollback
+	for _, at := range seconds {
+		out = append(out, release.Rollback{Namespace: namespace, Decided: t0 + at})
+	}
+	return out
+}
+
+// threeNamespaces have a rollback each, the last at 20m.
+func threeNamespaces() []release.Rollback {
+	return slices.Concat(rolledBack("a", 1000), rolledBack("b", 1100), rolledBack("c", 1200))
+}
 
 func hold(until time.Duration) func(*sim) {
 	return func(s *sim) {
@@ -218,7 +234,7 @@ func (s *sim) look() {
 func (s *sim) observe() release.Observed {
 	o := release.Observed{Now: s.now, Namespace: "production", Spec: s.spec, Plan: s.plan, Invalid: s.invalid, Mode: s.mode, World: s.world,
 		Newer: s.newer, Fleet: release.Fleet{Rollbacks: s.fleet}, Sinks: []release.Sink{{Name: "oncall", Pages: true}, {Name: "deployments"}},
-		BlindFor: dur(15 * time.Minute), Breaker: 3, BreakerWithin: dur(10 * time.Minute), Outcomes: s.outcomes}
+		BlindFor: dur(15 * time.Minute), Breaker: s.breaker, Outcomes: s.outcomes}
 	o.World.Slots = slices.Clone(s.world.Slots)
 	plan := s.plan
 	if l := s.state.Ladder; l != nil && l.Step != release.Done {

@@ -320,13 +320,14 @@ type State struct {
 
 // Conditions of a release.
 const (
-	ConditionHeld          = "Held"          // a person holds automatic action
-	ConditionBlind         = "Blind"         // a required signal is unknown
-	ConditionRollbackReady = "RollbackReady" // stable could take the traffic back
-	ConditionLate          = "Late"          // the latest check was judged late
-	ConditionWithheld      = "Withheld"      // an action is forbidden by mode, breaker or hold
-	ConditionFleetWithheld = "FleetWithheld" // too many rollbacks across the fleet: the platform
-	ConditionRollbackLost  = "RollbackLost"  // another writer's weights stand
+	ConditionHeld              = "Held"              // a person holds automatic action
+	ConditionBlind             = "Blind"             // a required signal is unknown
+	ConditionRollbackReady     = "RollbackReady"     // stable could take the traffic back
+	ConditionLate              = "Late"              // the latest check was judged late
+	ConditionWithheld          = "Withheld"          // an action is forbidden by mode, breaker or hold
+	ConditionFleetWithheld     = "FleetWithheld"     // rollbacks in too many namespaces: the platform
+	ConditionNamespaceWithheld = "NamespaceWithheld" // too many rollbacks in the namespace: what its services share
+	ConditionRollbackLost      = "RollbackLost"      // another writer's weights stand
 )
 
 // Name gives the name of a policy's release.
@@ -357,11 +358,11 @@ func (s State) Over() bool {
 	return false
 }
 
-// Automatic gives when the matrix decided on a rollback by itself, if it did and nobody moved the traffic
-// before greenwatch.
+// Automatic gives when the matrix decided on a rollback by itself, if it did and the weights were set for it
+// or may yet be.
 func (s State) Automatic() (decided signal.Instant, is bool) {
 	l := s.Ladder
-	if l == nil || !l.Automatic || l.Moved != "" {
+	if l == nil || !l.Automatic || l.FirstShift.IsZero() && l.Step == Done {
 		return 0, false
 	}
 	return l.Decided, true

@@ -26,6 +26,7 @@ var alarms = []alarm{
 	{CodeRollbackLost, Critical, conditionRaised(ConditionRollbackLost), releaseOver},
 	{CodeRollbackWithheld, Critical, withheldRaised, episodeOver},
 	{CodeFleetWithheld, Critical, conditionRaised(ConditionFleetWithheld), conditionOver(ConditionFleetWithheld)},
+	{CodeNamespaceWithheld, Critical, conditionRaised(ConditionNamespaceWithheld), conditionOver(ConditionNamespaceWithheld)},
 	{CodeStableBad, Critical, stableBadRaised, releaseOver},
 	{CodeConsider, Warning, considerRaised, episodeOver},
 	{CodeBlindLasting, Error, blindRaised, episodeOver},
@@ -202,7 +203,7 @@ func notProvenOver(t *turn) bool { return t.s.Ladder == nil || t.s.Ladder.Step !
 
 func withheldRaised(t *turn) (string, bool) {
 	c := t.s.Condition(ConditionWithheld)
-	if c == nil || c.Status != "True" || c.Reason == withheldFleet || !t.watched() {
+	if c == nil || c.Status != "True" || c.Reason == withheldFleet || c.Reason == withheldNamespace || !t.watched() {
 		return "", false
 	}
 	return clip(t.s.Verdict.Reason+"; not rolled back: "+c.Message, 500), true

@@ -521,7 +521,8 @@ func TestWithheld(t *testing.T) {
 			s.errors(blue, 15*time.Minute, 40*time.Minute, 0.2)
 		}, func(*sim) {}},
 		{"SharesUnknown", func(s *sim) { s.at(22*time.Minute, func(s *sim) { s.world.Problem = "two routes are one" }) }, func(s *sim) { s.world.Problem = "" }},
-		{"Fleet", func(s *sim) { s.fleet = []signal.Instant{t0 + 1000, t0 + 1100, t0 + 1200} }, func(*sim) {}},
+		{"Fleet", func(s *sim) { s.fleet = threeNamespaces() }, func(*sim) {}},
+		{"Namespace", func(s *sim) { s.fleet = rolledBack("production", 1000, 1100, 1200) }, func(*sim) {}},
 	}
 	for _, c := range cases {
 		t.Run(c.reason, func(t *testing.T) {
@@ -532,8 +533,8 @@ func TestWithheld(t *testing.T) {
 			s.withheld(c.reason)
 			s.never("SetShares")
 			page := "OpenPage RollbackWithheld"
-			if c.reason == "Fleet" {
-				page = "OpenPage FleetWithheld"
+			if c.reason == "Fleet" || c.reason == "Namespace" {
+				page = "OpenPage " + c.reason + "Withheld"
 			}
 			if s.count(page) != 1 {
 				t.Fatalf("%d times %s, want once:\n%v", s.count(page), page, s.log)
@@ -546,15 +547,6 @@ func TestWithheld(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestTheFleetsBreakerClosesAfterTenQuietMinutes(t *testing.T) {
-	s := bad(t)
-	s.fleet = []signal.Instant{t0 + 1000, t0 + 1100, t0 + 1200} // the last at 20m
-	s.until(40*time.Minute).happened("24m30s OpenPage FleetWithheld", "30m0s RollingBack Recheck", "30m0s ClosePage FleetWithheld", "30m0s OpenPage Rollback")
-	s = bad(t)
-	s.fleet = []signal.Instant{t0 + 1100, t0 + 1200} // two are not three
-	s.until(25 * time.Minute).happened("24m30s RollingBack Recheck")
 }
 
 func TestAHoldEnds(t *testing.T) {
@@ -599,7 +591,7 @@ func TestAPersonsRollbackBeatsWhatWithholds(t *testing.T) {
 		"Held":           hold(forever),
 		"AfterAutomatic": func(s *sim) { s.plan.Limits.AutomaticFor = 0 },
 		"BothSides":      func(s *sim) { s.errors(blue, 0, forever, 0.2); s.at(15*time.Minute, shares(0.5, "deployer")) },
-		"Fleet":          func(s *sim) { s.fleet = []signal.Instant{t0 + 1000, t0 + 1100, t0 + 1200} },
+		"Fleet":          func(s *sim) { s.fleet = threeNamespaces() },
 	}
 	for name, cause := range causes {
 		t.Run(name, func(t *testing.T) {

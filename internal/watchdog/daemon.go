@@ -3,7 +3,6 @@ package watchdog
 import (
 	"context"
 	"errors"
-	"maps"
 	"sync"
 	"time"
 
@@ -48,7 +47,7 @@ func New(o Options) *Daemon {
 		book:     newBook(),
 		ticks:    ticks{last: map[string]int64{}, at: map[string]time.Time{}},
 		trusted:  trusted{quiet: map[Key]bool{}},
-		fleet:    fleet{decided: map[string]signal.Instant{}},
+		fleet:    fleet{decided: map[string]release.Rollback{}},
 		away:     away{servers: map[string]*server{}},
 		clocks:   clocks{servers: map[string]*clock{}},
 		buckets:  buckets{due: map[Key]nextLook{}},
@@ -195,71 +194,6 @@ func (d *Daemon) GuardAge(now time.Time) time.Duration {
 		oldest = max(oldest, now.Sub(at))
 	}
 	return oldest
-}
-
-// fleet remembers the automatic rollbacks that this process decided, until the caches show them: in the
-// release while it is active, in its policy's ledger afterwards.
-type fleet struct {
-	mu      sync.Mutex
-	decided map[string]signal.Instant
-}
-
-// others gives the moments of the automatic rollbacks of all releases but one.
-func (f *fleet) others(active []Record, ledgers map[Key]release.Ledger, name string) []signal.Instant {
-	all := maps.Clone(f.decided)
-	for k, l := range ledgers {
-		for _, p := range l.Rollbacks {
-			r := Record{Namespace: k.Namespace, Spec: release.Spec{Policy: k.Name, Number: p.Release}}
-			all[r.Name()] = p.Decided
-		}
-	}
-	for _, r := range active {
-		if at, automatic := r.State.Automatic(); automatic {
-			all[r.Name()] = at
-		}
-	}
-	var out []signal.Instant
-	for k, at := range all {
-		if k != name {
-			out = append(out, at)
-		}
-	}
-	return out
-}
-
-// note keeps what a release's next state says of an automatic rollback.
-func (f *fleet) note(r Record, next release.State) release.State {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.noted(r, next)
-}
-
-func (f *fleet) noted(r Record, next release.State) release.State {
-	switch l := next.Ladder; {
-	case l == nil:
-		delete(f.decided, r.Name())
-	case l.Automatic && r.State.Ladder == nil:
-		f.decided[r.Name()] = l.Decided
-	}
-	return next
-}
-
-// takeBack forgets a decision that was not saved.
-func (f *fleet) takeBack(r Record) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if r.State.Ladder == nil {
-		delete(f.decided, r.Name())
-	}
-}
-
-// expire forgets what is too old to count.
-func (f *fleet) expire(now signal.Instant, within signal.Duration) {
-	for k, at := range f.decided {
-		if now.Sub(at) > 2*within {
-			delete(f.decided, k)
-		}
-	}
 }
 
 func now() signal.Instant { return signal.At(time.Now()) }

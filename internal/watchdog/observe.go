@@ -13,7 +13,7 @@ import (
 func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int) (release.Observed, error) {
 	r, set, at := records[i], d.settings(), now()
 	o := release.Observed{Now: at, Namespace: r.Namespace, Spec: r.Spec, Plan: p.Plan, Mode: mode(p.Plan, set.Mode),
-		Newer: newer(records, i), BlindFor: set.BlindFor, Breaker: set.Breaker, BreakerWithin: set.BreakerWithin}
+		Newer: newer(records, i), BlindFor: set.BlindFor, Breaker: set.Breaker}
 	if !p.Gone && p.Plan == nil {
 		o.Invalid = invalid(p.Problems)
 	}

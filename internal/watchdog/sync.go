@@ -303,7 +303,7 @@ func (d *Daemon) decide(r Record, o *release.Observed) release.State {
 	active, ledgers := d.Active(), d.Ledgers()
 	d.fleet.mu.Lock()
 	defer d.fleet.mu.Unlock()
-	d.fleet.expire(o.Now, o.BreakerWithin)
+	d.fleet.expire(o.Now, o.Breaker.Within)
 	o.Fleet = release.Fleet{Rollbacks: d.fleet.others(active, ledgers, r.Name())}
 	return d.fleet.noted(r, release.Advance(r.State, *o))
 }

@@ -66,44 +66,14 @@ func (d *Daemon) writeRelease(ctx context.Context, l letter, r Record) (sent boo
 			o.Action = a
 			d.book.deliver(r.Name(), o)
 		}
-		if d.others(r, a) {
+		if d.sharedByOthers(ctx, r, a) {
 			done(release.Outcome{Result: release.Performed, At: now()})
-		} else if !d.send(ctx, l, Message{Sink: l.sink, Action: addressed(a), Record: r}, done) {
+		} else if !d.send(ctx, l, Message{Sink: l.sink, Action: addressed(r, a), Record: r}, done) {
 			break
 		}
 		sent = true
 	}
 	return sent
-}
-
-// fleetKey is the dedup key of the one incident that speaks of the whole fleet.
-const fleetKey = "fleet/" + string(release.CodeFleetWithheld)
-
-// addressed gives an action the key that the sink knows its incident by. The breaker is one incident,
-// whichever releases it withholds.
-func addressed(a release.Action) release.Action {
-	if a.Incident.Code == release.CodeFleetWithheld {
-		a.Key = fleetKey
-	}
-	return a
-}
-
-// others tells whether closing the fleet's incident is left to other releases that are still withheld.
-// This process' own last writes count more than the cache: the last release to be free sees the others
-// as they are.
-func (d *Daemon) others(r Record, a release.Action) bool {
-	if a.Deed != release.ClosePage || a.Incident.Code != release.CodeFleetWithheld {
-		return false
-	}
-	for _, other := range d.Active() {
-		if own, ok := d.book.record(other.Name()); ok {
-			other = own
-		}
-		if other.Name() != r.Name() && other.State.Is(release.ConditionFleetWithheld) {
-			return true
-		}
-	}
-	return false
 }
 
 // send delivers one message, and plans another try where it fails for now. It gives false where

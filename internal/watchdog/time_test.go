@@ -251,72 +251,6 @@ func TestPrometheusNobodyAsksIsResolved(t *testing.T) {
 	}
 }
 
-// Five bad releases at once: three are rolled back, the rest is withheld with one page, and goes on
-// when ten minutes have passed without one; a new leader counts the same.
-func TestBreaker(t *testing.T) {
-	for _, c := range []struct {
-		name           string
-		again, restart bool
-	}{
-		{"one leader", false, false},
-		{"the leader changes", false, true},
-		{"the leader changes after the slots were used again", true, true},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			live(t, func(t *testing.T, w *simulate.World) {
-				var all []*simulate.Service
-				for _, name := range []string{"a", "b", "c", "d", "e"} {
-					s := w.Add(name, week(lone))
-					go s.Cutover(green, "green-2")
-					all = append(all, s)
-				}
-				time.Sleep(40 * time.Minute)
-				for _, s := range all {
-					s.Serve("green-2", simulate.Bad)
-				}
-				moved := func() (n int) {
-					for _, s := range all {
-						n += s.Moves(1)
-					}
-					return n
-				}
-				w.Until(func() bool { return moved() > 0 })
-				time.Sleep(30 * time.Second)
-				if c.again { // which ends the releases: they are no more among the active ones
-					for _, s := range all {
-						if s.Moves(1) > 0 {
-							s.Deploy(green, "green-3")
-						}
-					}
-					time.Sleep(30 * time.Second)
-				}
-				if c.restart {
-					w.Kill(5 * time.Second)
-				}
-				time.Sleep(8 * time.Minute)
-				if n := moved(); n != 3 {
-					t.Errorf("%d rolled back within ten minutes, want 3", n)
-				}
-				if opened, _, _, open := w.Incident("oncall", "fleet/FleetWithheld"); opened != 1 || !open {
-					t.Errorf("the breaker's page was opened %d times, open: %v", opened, open)
-				}
-				time.Sleep(4 * time.Minute)
-				if n := moved(); n != 5 {
-					t.Errorf("%d rolled back after ten minutes without one, want all 5", n)
-				}
-				if opened, _, _, open := w.Incident("oncall", "fleet/FleetWithheld"); opened != 1 || open {
-					t.Errorf("afterwards the breaker's page was opened %d times, open: %v", opened, open)
-				}
-				for _, page := range w.Incidents("oncall") {
-					if strings.HasSuffix(page, "RollbackWithheld") {
-						t.Errorf("paged for %s besides the breaker", page)
-					}
-				}
-			})
-		})
-	}
-}
-
 // The mode decides at each tick of the guard: switched to Enforce, what is bad is rolled back at once.
 func TestModeTakesEffectAtTheNextTick(t *testing.T) {
 	live(t, func(t *testing.T, w *simulate.World) {
@@ -377,7 +311,7 @@ func TestDeployedDoesNotPoll(t *testing.T) {
 // act-before-tell: a chat that hangs takes no writer from the pager, however many releases there are.
 func TestHangingSinkTakesNoWriterFromAnother(t *testing.T) {
 	live(t, func(t *testing.T, w *simulate.World) {
-		w.Set(func(s *watchdog.Settings) { s.Breaker = 0 })
+		w.Set(func(s *watchdog.Settings) { s.Breaker = release.Breaker{} })
 		w.Sink("chat", func(k *simulate.Sink) { k.Hang = time.Hour })
 		for i := range 50 {
 			s := w.Add(fmt.Sprintf("service%d", i), simulate.Brief())

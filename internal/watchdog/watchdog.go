@@ -142,11 +142,10 @@ type Message struct {
 
 // Settings are what the daemon's file says; they may change while it runs.
 type Settings struct {
-	Mode          release.Mode
-	Breaker       int
-	BreakerWithin signal.Duration
-	BlindFor      signal.Duration
-	PageExpires   signal.Duration
+	Mode        release.Mode
+	Breaker     release.Breaker
+	BlindFor    signal.Duration
+	PageExpires signal.Duration
 	// Sinks are all sinks by name; true are pagers.
 	Sinks map[string]bool
 }

@@ -83,8 +83,31 @@ func (w *World) decided(s *Service, o object, next release.State) {
 	if w.settings.Mode != release.Enforce && now.Sub(w.changed) > grace {
 		w.breaks("people-win: %s is to be rolled back in mode %s", name, w.settings.Mode)
 	}
+	w.allowed(s.key.Namespace, name)
 	if old := o.state; old.Over() || old.Ladder != nil && !old.Ladder.FirstShift.IsZero() {
 		w.breaks("once: %s is to be rolled back again", name)
+	}
+}
+
+// allowed sees that the breaker lets an automatic rollback of the namespace be: it is neither the last of too
+// many namespaces nor that of one with too many of its own. The truth is what all releases say of themselves.
+func (w *World) allowed(namespace, name string) {
+	b, at := w.settings.Breaker, signal.At(time.Now())
+	own, namespaces := 0, map[string]bool{}
+	for k, s := range w.services {
+		for other, r := range s.releases {
+			decided, automatic := r.live().state.Automatic()
+			if !automatic || other == name || at.Sub(decided) >= b.Within {
+				continue
+			}
+			namespaces[k.Namespace] = true
+			if k.Namespace == namespace {
+				own++
+			}
+		}
+	}
+	if b.Namespaces > 0 && len(namespaces) >= b.Namespaces || b.Rollbacks > 0 && own >= b.Rollbacks {
+		w.breaks("the breaker lets %s be rolled back after others in %d namespaces, %d of them in its own", name, len(namespaces), own)
 	}
 }
 

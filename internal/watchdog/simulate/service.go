@@ -63,11 +63,17 @@ type object struct {
 	version int
 }
 
-// Add adds a service that runs revision blue-1 in blue, with all the traffic, and green-0 in green.
+// Add adds a service to namespace production that runs revision blue-1 in blue, with all the traffic, and
+// green-0 in green.
 func (w *World) Add(name string, plan *release.Plan) *Service {
+	return w.AddTo("production", name, plan)
+}
+
+// AddTo adds a service to a namespace. Its name must be the only one in all of them.
+func (w *World) AddTo(namespace, name string, plan *release.Plan) *Service {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := &Service{w: w, key: watchdog.Key{Namespace: "production", Name: name},
+	s := &Service{w: w, key: watchdog.Key{Namespace: namespace, Name: name},
 		slots: map[string]*history[deployment]{Blue: {}, Green: {}}, quality: map[string]*history[Quality]{}, alerts: map[string]*history[bool]{}, full: map[string]signal.Number{},
 		releases: map[string]*history[object]{}, Rate: 20, Probes: 0.2, Warm: 20 * time.Second,
 		moves: map[string]int{}, turns: map[string]int{}, movedAt: map[string]time.Time{}, looks: map[int64]int{}}

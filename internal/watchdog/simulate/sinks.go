@@ -3,6 +3,7 @@ package simulate
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -36,6 +37,17 @@ type incident struct {
 
 func newSink(pages bool) *Sink {
 	return &Sink{Pages: pages, until: map[string]time.Time{}, incidents: map[string]*incident{}, posts: map[string]int{}, editions: map[string]int64{}}
+}
+
+// AddPager adds a pager that the daemon's file names.
+func (w *World) AddPager(name string) {
+	w.mu.Lock()
+	w.Sinks[name] = newSink(true)
+	w.mu.Unlock()
+	w.Set(func(s *watchdog.Settings) {
+		s.Sinks = maps.Clone(s.Sinks)
+		s.Sinks[name] = true
+	})
 }
 
 // limited is a provider's wish to be left alone.
