@@ -20,6 +20,7 @@ const module = "github.com/knowledgebeast/greenwatch/"
 // under a trailing slash follow the rule of their parent.
 var mayImport = map[string][]string{
 	"internal/signal":       {},
+	"internal/caught":       {},
 	"internal/schedule":     {"signal"},
 	"internal/judge":        {"signal"},
 	"internal/trend":        {"signal"},
@@ -35,13 +36,13 @@ var mayImport = map[string][]string{
 	"internal/istio":        {},
 	"internal/rollout":      {"istio", "release", "signal"},
 	"internal/act":          {"istio", "release", "rollout"},
-	"internal/measure":      {"signal", "trend"},
+	"internal/measure":      {"caught", "signal", "trend"},
 	"internal/notify":       {},
 	"internal/notify/":      {"notify"},
 	"internal/meter":        {"judge", "release", "signal"},
 	"internal/access":       {},
 	"internal/web":          {"finding", "release", "report"},
-	"internal/watchdog":     {"judge", "milestone", "release", "schedule", "signal"},
+	"internal/watchdog":     {"caught", "judge", "milestone", "release", "schedule", "signal"},
 	"internal/watchdog/":    {"judge", "milestone", "release", "schedule", "signal", "watchdog"},
 	"internal/backtest":     {"judge", "measure", "release", "signal", "watchdog"},
 	"internal/cli":          {"api/v1alpha1", "backtest", "finding", "judge", "policy", "release", "report", "signal", "store"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.uber.org/zap"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
@@ -133,7 +134,7 @@ func fileFor(o cli.CheckOptions) (config.Config, error) {
 // connectServers makes the clients; with a URL on the command line every name leads there.
 func connectServers(cfg config.Config, url string) (servers, error) {
 	if url == "" {
-		return newServers(cfg.Prometheus, nil)
+		return newServers(cfg.Prometheus, nil, zap.NewNop())
 	}
 	c, err := measure.New(measure.Options{URL: url})
 	if err != nil {

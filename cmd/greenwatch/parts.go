@@ -21,6 +21,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
+	"github.com/knowledgebeast/greenwatch/internal/caught"
 	"github.com/knowledgebeast/greenwatch/internal/config"
 	"github.com/knowledgebeast/greenwatch/internal/measure"
 	"github.com/knowledgebeast/greenwatch/internal/meter"
@@ -148,12 +149,20 @@ func secret(path string) (notify.Secret, error) {
 	return s, nil
 }
 
-// newServers makes the clients of the Prometheus servers of the daemon's file.
-func newServers(all []config.Prometheus, m *meter.Meter) (servers, error) {
+// newServers makes the clients of the Prometheus servers of the daemon's file. What panics at one question is
+// counted and logged, with its stack.
+func newServers(all []config.Prometheus, m *meter.Meter, log *zap.Logger) (servers, error) {
 	out := servers{clients: map[string]*measure.Client{}, meter: m}
+	panicked := func(p *caught.Panic) {
+		if m != nil {
+			m.Panicked("query")
+		}
+		log.Error("caught a panic", zap.String("at", "query"), zap.Error(p), zap.String("stack", p.Stack))
+	}
 	var errs []error
 	for i, p := range all {
-		c, err := measure.New(measure.Options{URL: p.URL, Timeout: p.Timeout, Concurrency: p.Concurrency, Transport: bearer(p.BearerTokenFile)})
+		c, err := measure.New(measure.Options{URL: p.URL, Timeout: p.Timeout, Concurrency: p.Concurrency, Transport: bearer(p.BearerTokenFile),
+			Panicked: panicked})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("prometheus[%d] (%s): %w", i, p.Name, err))
 			continue

@@ -57,7 +57,7 @@ func runDaemon(ctx context.Context, o cli.RunOptions) error {
 	if err != nil {
 		return cli.Mistaken(err)
 	}
-	seen, err := newServers(cfg.Prometheus, meter)
+	seen, err := newServers(cfg.Prometheus, meter, log)
 	if err != nil {
 		return cli.Mistaken(err)
 	}

@@ -51,8 +51,11 @@ func page(m watchdog.Message) notify.Page {
 	summary, details := finding.Words(r.Namespace, in, r.Spec, r.State)
 	p := notify.Page{DedupKey: m.Action.Key, Action: notify.Trigger, Severity: notify.Severity(in.Severity), Summary: summary,
 		Source: "greenwatch", Component: r.Spec.Policy, Group: r.Namespace, Class: string(in.Code), At: in.Opened.Time(), Details: details}
-	if r.Spec.Policy != "" {
+	switch {
+	case r.Spec.Number > 0:
 		p.Source = r.Name()
+	case r.Spec.Policy != "": // of the policy itself
+		p.Source = r.Namespace + "/" + r.Spec.Policy
 	}
 	if m.Action.Deed == release.ClosePage {
 		p.Action = notify.Resolve

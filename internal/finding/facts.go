@@ -12,7 +12,8 @@ import (
 // Facts is all that words may depend on.
 type Facts struct {
 	Namespace string
-	// Spec is empty for what concerns no single release.
+	// Spec is empty for what concerns no single release; for what concerns a policy itself it has the policy's
+	// name alone.
 	Spec release.Spec
 	// State is the release now, Before what it was when something was last said.
 	State, Before release.State
@@ -41,10 +42,13 @@ func Why(namespace string, spec release.Spec) string {
 	return fmt.Sprintf("kubectl greenwatch why %s -n %s", spec.Name(), namespace)
 }
 
-// Subject says what the facts are about: "production/knowledgebeast v2 (green)".
+// Subject says what the facts are about: "production/knowledgebeast v2 (green)", or the policy alone.
 func (f Facts) Subject() string {
-	if f.Spec.Policy == "" {
+	switch {
+	case f.Spec.Policy == "":
 		return "greenwatch"
+	case f.Spec.Number == 0:
+		return f.Namespace + "/" + f.Spec.Policy
 	}
 	return fmt.Sprintf("%s/%s %s", f.Namespace, f.Spec.Policy, f.candidate())
 }

@@ -89,6 +89,13 @@ func pages() []Entry {
 			Do: "Bring Prometheus back, or the network to it. Checks that were missed are judged afterwards, each at its own time.",
 		},
 		{
+			Code: release.CodeFault, Title: "greenwatch failed", Severity: release.Error,
+			Text: func(f Facts) string {
+				return f.because("greenwatch itself failed at this policy")
+			},
+			Do: "Watch the service by other means. The daemon's log has the stack (message: caught a panic): report it, and undo the last change of the policy if there was one.",
+		},
+		{
 			Code: release.CodeCanaryReminder, Title: "Traffic still split", Severity: release.Info,
 			Text: itself("the traffic is still split"),
 			Do:   "Give {candidate} all the traffic, or take it back to {stable}: the schedule of checks begins at 100 %.",

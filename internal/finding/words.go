@@ -40,7 +40,11 @@ func details(f Facts, e Entry, do string) map[string]any {
 	if f.Spec.Policy == "" {
 		return d
 	}
-	d["namespace"], d["policy"], d["release"] = f.Namespace, f.Spec.Policy, f.Spec.Name()
+	d["namespace"], d["policy"] = f.Namespace, f.Spec.Policy
+	if f.Spec.Number == 0 {
+		return d
+	}
+	d["release"] = f.Spec.Name()
 	d["candidate"], d["candidate_revision"] = f.candidate(), f.Spec.Candidate.Revision
 	d["stable"], d["stable_revision"] = f.stable(), f.Spec.Stable.Revision
 	d["phase"], d["share"] = string(f.State.Phase), fmt.Sprintf("%d %%", f.State.Share)

@@ -20,7 +20,10 @@ func (c *Client) Buckets(ctx context.Context, asks []signal.Ask, now signal.Inst
 	seen := make([]signal.Buckets, len(asks))
 	var all sync.WaitGroup
 	for i, a := range asks {
-		all.Go(func() { seen[i] = c.buckets(ctx, a, now) })
+		all.Go(func() {
+			seen[i] = signal.Buckets{Signal: a.Signal, Cause: signal.Fault}
+			c.catch(func() { seen[i] = c.buckets(ctx, a, now) })
+		})
 	}
 	all.Wait()
 	return seen

@@ -29,6 +29,8 @@ func diagnose(err error) (signal.Cause, string) {
 	var many tooMany
 	var elsewhere redirected
 	switch {
+	case errors.Is(err, errFault):
+		return signal.Fault, ""
 	case errors.As(err, &large), errors.As(err, &many):
 		return signal.TooLarge, err.Error()
 	case errors.As(err, &elsewhere):

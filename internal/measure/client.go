@@ -12,6 +12,8 @@ import (
 
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
+
+	"github.com/knowledgebeast/greenwatch/internal/caught"
 )
 
 // The bounds of a Client that Options leave at zero.
@@ -39,6 +41,8 @@ type Options struct {
 	// series that differ in nothing else the largest counts. Nil is prometheus_replica and replica,
 	// empty is none.
 	ReplicaLabels []string
+	// Panicked is told of panics that were caught while a question was asked or its answer read; it may be nil.
+	Panicked func(*caught.Panic)
 }
 
 // Client asks one Prometheus. It is safe for concurrent use.
@@ -51,6 +55,7 @@ type Client struct {
 	replicas []string
 	rules    rules
 	grown    grown
+	panicked func(*caught.Panic)
 }
 
 // New makes a Client. It does not connect: a server that is away is told by the readings.
@@ -69,6 +74,7 @@ func New(o Options) (*Client, error) {
 		replicas: o.ReplicaLabels,
 		rules:    rules{kept: map[string]keptRule{}},
 		grown:    grown{kept: map[string]grownAt{}},
+		panicked: o.Panicked,
 	}, nil
 }
 

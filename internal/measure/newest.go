@@ -36,7 +36,12 @@ type Freshness struct {
 // Newest looks at the series of all asks together, as of now. Asks without a metric name (all of kind
 // Query) are left out; alone they give the cause Empty.
 func (c *Client) Newest(ctx context.Context, asks []signal.Ask, now signal.Instant) Freshness {
-	sels := selectors(asks)
+	fresh := Freshness{Cause: signal.Fault}
+	c.catch(func() { fresh = c.newestOf(ctx, selectors(asks), now) })
+	return fresh
+}
+
+func (c *Client) newestOf(ctx context.Context, sels []string, now signal.Instant) Freshness {
 	if len(sels) == 0 {
 		return Freshness{Cause: signal.Empty, Detail: "no ask names a metric"}
 	}
@@ -87,9 +92,12 @@ func (c *Client) interval(ctx context.Context, longest map[string]series, sels [
 	var all sync.WaitGroup
 	for i, job := range jobs {
 		all.Go(func() {
-			var answer model.Matrix
-			answer, errs[i] = c.raw(ctx, rawExpr(sels, longest[job]), now.Time(), spacing)
-			found[i] = median(answer)
+			errs[i] = errFault
+			c.catch(func() {
+				var answer model.Matrix
+				answer, errs[i] = c.raw(ctx, rawExpr(sels, longest[job]), now.Time(), spacing)
+				found[i] = median(answer)
+			})
 		})
 	}
 	all.Wait()

@@ -25,7 +25,10 @@ func (c *Client) Read(ctx context.Context, asks []signal.Ask, r Range) []signal.
 	readings := make([]signal.Reading, len(asks))
 	var all sync.WaitGroup
 	for i, a := range asks {
-		all.Go(func() { readings[i] = c.read(ctx, a, r) })
+		all.Go(func() {
+			readings[i] = unknown(signal.Reading{Signal: a.Signal}, signal.Fault, "")
+			c.catch(func() { readings[i] = c.read(ctx, a, r) })
+		})
 	}
 	all.Wait()
 	return readings

@@ -27,6 +27,8 @@ func causes() []string {
 
 func deliveries() []string { return []string{"delivered", "retried", "expired"} }
 
+func places() []string { return []string{"look", "delivery", "query"} }
+
 func verbs() []string { return []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} }
 
 func words[T ~string](list ...T) []string {

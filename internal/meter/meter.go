@@ -43,6 +43,7 @@ type Meter struct {
 	leader    prometheus.Gauge
 	reloads   *prometheus.CounterVec
 	cut       prometheus.Counter
+	panics    *prometheus.CounterVec
 
 	servers, sinks names
 }
@@ -66,9 +67,10 @@ func New(o Options) *Meter {
 		reloads:   counters("config_reloads_total", "Readings of the daemon's file after the first.", "outcome"),
 		cut: prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "connections_cut_total",
 			Help: "Connections to metrics, health and pages that were closed to make room for newer ones."}),
+		panics: counters("panics_total", "Panics that were caught, by what failed: a look at a policy, a delivery or a query.", "at"),
 	}
 	o.Registerer.MustRegister(m.active, m.checks, m.blind, m.guards, m.rollbacks, m.weights, m.proof, m.queries,
-		m.failures, m.skew, m.delivered, m.requests, m.leader, m.reloads, m.cut, buildInfo(o))
+		m.failures, m.skew, m.delivered, m.requests, m.leader, m.reloads, m.cut, m.panics, buildInfo(o))
 	if o.GuardAge != nil {
 		o.Registerer.MustRegister(guardAge(o.GuardAge))
 	}
@@ -88,6 +90,9 @@ func (m *Meter) begin() {
 	}
 	for _, o := range []string{"done", "failed"} {
 		m.reloads.WithLabelValues(o)
+	}
+	for _, at := range places() {
+		m.panics.WithLabelValues(at)
 	}
 	m.Phases(nil)
 }
@@ -157,6 +162,9 @@ func (m *Meter) Skewed(server string, ahead time.Duration) {
 func (m *Meter) Delivered(sink, outcome string) {
 	m.delivered.WithLabelValues(m.sinks.known(sink), among(deliveries(), outcome)).Inc()
 }
+
+// Panicked counts a panic that was caught at a look, a delivery or a query.
+func (m *Meter) Panicked(at string) { m.panics.WithLabelValues(among(places(), at)).Inc() }
 
 // Leads sets whether this process leads.
 func (m *Meter) Leads(is bool) {

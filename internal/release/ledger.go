@@ -26,6 +26,8 @@ type Ledger struct {
 	// +listMapKey=release
 	// +kubebuilder:validation:MaxItems=4
 	Rollbacks []PastRollback `json:"rollbacks,omitempty"`
+	// Notices are the incidents of the policy itself.
+	Notices Notices `json:"notices,omitzero"`
 }
 
 // PastRollback is an automatic rollback of a release that has ended.

@@ -61,11 +61,14 @@ func (t *turn) told(o Outcome) {
 		t.toldStory(o)
 		return
 	}
-	in := t.spokenOf(o.Action)
-	if in == nil {
-		return
+	if in := t.spokenOf(o.Action); in != nil {
+		t.toldOf(o, in.mark())
 	}
-	r := t.row(o.Action.Sink, in.mark())
+}
+
+// toldOf records how a page about the incident with that mark went.
+func (t *turn) toldOf(o Outcome, mark string) {
+	r := t.row(o.Action.Sink, mark)
 	r.Ref = orElse(o.Ref, r.Ref)
 	moment := &r.Opened
 	if o.Action.Deed == ClosePage {

@@ -65,6 +65,7 @@ const (
 	Young      Cause = "Young"          // not enough bins since the first traffic yet
 	NoRule     Cause = "NoRule"         // no rule of the alert's name is loaded, so that its silence says nothing
 	BadRule    Cause = "BadRule"        // the alert's rule can't be evaluated
+	Fault      Cause = "Fault"          // greenwatch itself failed at the question
 	Unseen     Cause = "Unseen"         // nobody could look, or it is not known of the past
 )
 
@@ -89,6 +90,7 @@ var words = map[Cause]string{
 	Young:      "not enough has been seen since the first traffic yet",
 	NoRule:     "no alerting rule of this name is loaded: is it misspelt, or its file not loaded?",
 	BadRule:    "the alert's rule can't be evaluated, so it can't fire",
+	Fault:      "greenwatch itself failed at this question: its log has the stack",
 	Unseen:     "it can't be seen from here, or not of the past",
 }
 

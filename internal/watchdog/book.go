@@ -7,14 +7,21 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/release"
 )
 
-// letter is a queue's key: all that one sink is to be told of one release, or of one Prometheus.
+// letter is a queue's key: all that one sink is to be told of one release, of one Prometheus, or of one
+// policy itself.
 type letter struct {
 	release string
 	server  string
+	policy  Key
 	sink    string
 }
 
-func (l letter) about() string { return l.release + l.server }
+func (l letter) about() string {
+	if l.policy != (Key{}) {
+		return l.policy.String()
+	}
+	return l.release + l.server
+}
 
 // deed is one delivery, however often it is tried.
 type deed struct {

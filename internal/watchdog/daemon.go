@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/util/workqueue"
 
+	"github.com/knowledgebeast/greenwatch/internal/caught"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
@@ -33,6 +34,8 @@ type Daemon struct {
 	away    away
 	clocks  clocks
 	buckets buckets
+	notices notices
+	rests   rests
 }
 
 // New makes a daemon.
@@ -51,6 +54,8 @@ func New(o Options) *Daemon {
 		away:     away{servers: map[string]*server{}},
 		clocks:   clocks{servers: map[string]*clock{}},
 		buckets:  buckets{due: map[Key]nextLook{}},
+		notices:  notices{of: map[Key]release.Notices{}, sinks: map[Key][]string{}, well: map[notice]signal.Instant{}},
+		rests:    rests{of: map[Key]rest{}},
 	}
 }
 
@@ -93,10 +98,18 @@ const lookFor = 2 * time.Minute
 
 // look is one look at one policy; whatever comes of it, the next one is planned.
 func (d *Daemon) look(ctx context.Context, k Key) {
+	if left := d.rests.left(k); left > 0 {
+		d.policies.AddAfter(k, left)
+		return
+	}
 	timed, cancel := context.WithTimeout(ctx, lookFor)
 	defer cancel()
-	wake, err := d.Sync(timed, k)
+	wake, err := d.syncCaught(timed, k)
 	if ctx.Err() != nil {
+		return
+	}
+	if _, panicked := errors.AsType[*caught.Panic](err); panicked {
+		d.policies.AddAfter(k, d.rests.left(k))
 		return
 	}
 	if !wake.IsZero() {

@@ -52,3 +52,4 @@ func (unmetered) Checked(judge.Tier, bool)                          {}
 func (unmetered) Advanced(_, _ release.State)                       {}
 func (unmetered) Delivered(_, _ string)                             {}
 func (unmetered) Skewed(string, time.Duration)                      {}
+func (unmetered) Panicked(string)                                   {}

@@ -43,6 +43,7 @@ func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, e
 	if err != nil {
 		return 0, fmt.Errorf("read policy %s: %w", k, err)
 	}
+	d.meetPolicy(p)
 	records, err := d.releases(ctx, k)
 	if err != nil {
 		return 0, fmt.Errorf("read releases of %s: %w", k, err)
@@ -58,7 +59,7 @@ func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, e
 		d.buckets.forget(k)
 	default:
 		d.buckets.forget(k)
-		if err := d.SaveLedger(ctx, p, p.Ledger, p.Problems); err != nil {
+		if err := d.saveLedger(ctx, p, p.Ledger, p.Problems); err != nil {
 			errs = append(errs, fmt.Errorf("say what is wrong with policy %s: %w", k, err))
 		}
 	}
@@ -160,7 +161,7 @@ func (d *Daemon) detect(ctx context.Context, p Policy, records []Record, l *look
 		records = append(records, r)
 	}
 	problems := append(slices.Clone(p.Problems), sight.Problems...)
-	if err := d.SaveLedger(ctx, p, ledger, problems); err != nil {
+	if err := d.saveLedger(ctx, p, ledger, problems); err != nil {
 		return records, fmt.Errorf("save the policy's status: %w", err)
 	}
 	return records, nil
@@ -334,7 +335,7 @@ func (d *Daemon) settle(ctx context.Context, r Record) error {
 	if reflect.DeepEqual(ledger, p.Ledger) {
 		return nil
 	}
-	if err := d.SaveLedger(ctx, p, ledger, p.Problems); err != nil {
+	if err := d.saveLedger(ctx, p, ledger, p.Problems); err != nil {
 		return fmt.Errorf("settle the policy's status: %w", err)
 	}
 	if p.Plan != nil && p.Plan.HistoryLimit > 0 {

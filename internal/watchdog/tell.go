@@ -29,7 +29,7 @@ func (d *Daemon) workLetters(ctx context.Context) {
 			return
 		}
 		if ctx.Err() == nil && d.book.begin(l) {
-			d.write(ctx, l)
+			d.writeCaught(ctx, l)
 			for _, waiting := range d.book.end(l) {
 				d.letters.Add(waiting)
 			}
@@ -45,8 +45,12 @@ func (d *Daemon) write(ctx context.Context, l letter) {
 		d.letters.AddAfter(l, wait)
 		return
 	}
-	if l.server != "" {
+	switch {
+	case l.server != "":
 		d.writeAway(ctx, l)
+		return
+	case l.policy != (Key{}):
+		d.writeNotices(ctx, l)
 		return
 	}
 	if r, ok := d.book.record(l.release); ok && d.writeRelease(ctx, l, r) {
@@ -81,7 +85,7 @@ func (d *Daemon) writeRelease(ctx context.Context, l letter, r Record) (sent boo
 func (d *Daemon) send(ctx context.Context, l letter, m Message, done func(release.Outcome)) bool {
 	timed, cancel := context.WithTimeout(ctx, sendFor)
 	defer cancel()
-	ref, err := d.Send(timed, m)
+	ref, err := d.sendCaught(timed, m)
 	if ctx.Err() != nil {
 		return false
 	}

@@ -136,7 +136,8 @@ type Edges struct {
 type Message struct {
 	Sink   string
 	Action release.Action
-	// Record is the release as it was saved; its name is empty for a message about the daemon itself.
+	// Record is the release as it was saved. For a message about a policy itself it has the policy's name and no
+	// number; for one about the daemon itself it is empty.
 	Record Record
 }
 
@@ -157,6 +158,8 @@ type Meter interface {
 	Advanced(old, next release.State)
 	Delivered(sink, outcome string)
 	Skewed(prometheus string, ahead time.Duration)
+	// Panicked counts a panic that was caught: at a look or at a delivery.
+	Panicked(at string)
 }
 
 // Options are what a Daemon is made of.

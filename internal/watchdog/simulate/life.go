@@ -237,8 +237,9 @@ func (l *life) ledgers() map[watchdog.Key]release.Ledger {
 }
 
 func (l *life) observe(ctx context.Context, plan *release.Plan, memory []release.RouteMemory, live bool) (watchdog.Sight, error) {
+	s := l.w.services[watchdog.Key{Namespace: plan.Namespace, Name: plan.Policy}]
+	s.panicsAt("Observe")
 	return call(ctx, l, "Observe", false, func(now time.Time) (watchdog.Sight, error) {
-		s := l.w.services[watchdog.Key{Namespace: plan.Namespace, Name: plan.Policy}]
 		at := now
 		if !live {
 			at = l.w.cached(now)
@@ -281,6 +282,7 @@ func (l *life) create(ctx context.Context, r watchdog.Record) (watchdog.Record, 
 // save writes as the store does: the cutover first, then the status, then the label.
 func (l *life) save(ctx context.Context, old, next watchdog.Record) (watchdog.Record, error) {
 	s := l.w.services[watchdog.Key{Namespace: next.Namespace, Name: next.Spec.Policy}]
+	s.panicsAt("Save")
 	name, version := next.Spec.Name(), old.Handle.(int)
 	if !next.State.Cutover.IsZero() && next.State.Cutover != old.Spec.Cutover {
 		var err error
@@ -363,6 +365,7 @@ func (l *life) perform(ctx context.Context, namespace string, a release.Action) 
 
 func (l *life) read(ctx context.Context, name string, asks []signal.Ask, span watchdog.Span) []signal.Reading {
 	l.w.hangs(ctx, name)
+	l.w.asked(asks).panicsAt("Read")
 	out, err := call(ctx, l, "Read", false, func(time.Time) ([]signal.Reading, error) {
 		return l.w.read(l.w.asked(asks), name, strip(asks), span), nil
 	})
@@ -423,6 +426,9 @@ func (l *life) saveBuckets(ctx context.Context, p watchdog.Policy, seen []signal
 
 func (l *life) send(ctx context.Context, m watchdog.Message) (string, error) {
 	point := "Send." + m.Sink + "." + string(m.Action.Deed)
+	if l.w.panicsAt(m.Sink) {
+		panic("nil map in the delivery to " + m.Sink)
+	}
 	if wait := l.w.hanging(m.Sink); wait > 0 {
 		time.Sleep(wait) // whatever the context says
 	}

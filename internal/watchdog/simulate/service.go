@@ -33,6 +33,7 @@ type Service struct {
 	releases map[string]*history[object]
 
 	histograms Buckets
+	panics     map[string]bool // at which edges greenwatch panics
 
 	// Rate is all requests per second, Probes what reaches each slot without any share.
 	Rate, Probes float64
@@ -284,4 +285,23 @@ func Brief() *release.Plan {
 		schedule.Schedule{{Name: "active", Until: 3 * minute, Every: 30 * second}, {Name: "enhanced", Until: 9 * minute, Every: 3 * minute}},
 		10*second, release.Limits{Settle: 10 * second, WatchStableFor: 30 * second, EpisodeClear: minute,
 			ReassertWithin: minute, AutomaticFor: 24 * hour, ProofWithin: 2 * minute, KeepCandidateFor: minute, KeepStableFor: 24 * hour})
+}
+
+// Panic lets calls of an edge (Observe, Save or Read) panic for this service, until it is taken back.
+func (s *Service) Panic(edge string, does bool) {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	if s.panics == nil {
+		s.panics = map[string]bool{}
+	}
+	s.panics[edge] = does
+}
+
+func (s *Service) panicsAt(edge string) {
+	s.w.mu.Lock()
+	does := s.panics[edge]
+	s.w.mu.Unlock()
+	if does {
+		panic("index out of range in " + edge)
+	}
 }

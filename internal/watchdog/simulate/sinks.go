@@ -19,6 +19,8 @@ type Sink struct {
 	Down    bool
 	Limited time.Duration
 	Hang    time.Duration
+	// Panics makes greenwatch panic at a delivery to it.
+	Panics bool
 
 	// Requests counts all, Early those that came before a limit allowed it.
 	Requests, Early int

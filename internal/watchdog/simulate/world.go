@@ -156,6 +156,19 @@ func (w *World) hanging(sink string) time.Duration {
 	return w.Sinks[sink].Hang
 }
 
+func (w *World) panicsAt(sink string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.Sinks[sink].Panics
+}
+
+// Caught is how many panics the processes caught.
+func (m *Meter) Caught() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.Panics
+}
+
 // hangs waits as long as a Prometheus does that does not answer.
 func (w *World) hangs(ctx context.Context, prometheus string) {
 	w.mu.Lock()
@@ -247,6 +260,7 @@ func (w *World) breaks(format string, args ...any) {
 type Meter struct {
 	mu                          sync.Mutex
 	Guards, Checks, Late, Moved int
+	Panics                      int
 	Delivery                    map[string]int
 	blind                       map[signal.Cause]int
 	ahead                       time.Duration
@@ -319,4 +333,11 @@ func (m *Meter) Skewed(_ string, ahead time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.ahead = ahead
+}
+
+// Panicked implements watchdog.Meter.
+func (m *Meter) Panicked(string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.Panics++
 }
