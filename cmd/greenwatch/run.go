@@ -73,7 +73,7 @@ func runDaemon(ctx context.Context, o cli.RunOptions) error {
 		return fmt.Errorf("prepare the caches: %w", err)
 	}
 
-	open, err := openPorts(cfg, web.Options{Gatherer: registry, Healthy: func(context.Context) error { return nil }, Ready: c.ready, Pages: c.pages(callers(cfg.StatusPage, clients))}, log, meter.Cut)
+	open, err := openPorts(cfg, web.Options{Gatherer: registry, Healthy: alive(&held, &dog), Ready: c.ready, Pages: c.pages(callers(cfg.StatusPage, clients))}, log, meter.Cut)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ type Daemon struct {
 	policies workqueue.TypedRateLimitingInterface[Key]
 	letters  workqueue.TypedDelayingInterface[letter]
 
+	pulse   *pulse
 	book    *book
 	ticks   ticks
 	probes  probes
@@ -38,6 +39,9 @@ type Daemon struct {
 	rests   rests
 }
 
+// mostBackoff is how long a policy rests at most after looks that failed.
+const mostBackoff = 15 * time.Second
+
 // New makes a daemon.
 func New(o Options) *Daemon {
 	workers := o.Workers
@@ -45,8 +49,9 @@ func New(o Options) *Daemon {
 		workers = 32
 	}
 	return &Daemon{Edges: o.Edges, settings: o.Settings, meter: o.Meter, log: o.Log, workers: workers,
-		policies: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[Key](200*time.Millisecond, 15*time.Second)),
+		policies: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[Key](200*time.Millisecond, mostBackoff)),
 		letters:  workqueue.NewTypedDelayingQueue[letter](),
+		pulse:    newPulse(),
 		book:     newBook(),
 		ticks:    ticks{last: map[string]int64{}, at: map[string]time.Time{}},
 		trusted:  trusted{quiet: map[Key]bool{}},
@@ -60,11 +65,16 @@ func New(o Options) *Daemon {
 }
 
 // Wake asks for a look at a policy.
-func (d *Daemon) Wake(k Key) { d.policies.Add(k) }
+func (d *Daemon) Wake(k Key) {
+	d.pulse.plan(k, 0)
+	d.policies.Add(k)
+}
 
 // Run looks at policies and delivers messages until ctx ends. What is under way is finished first.
 func (d *Daemon) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
+	d.pulse.run()
+	d.Wake(canary)
 	for range d.workers {
 		g.Go(func() error { d.workPolicies(ctx); return nil })
 	}
@@ -73,6 +83,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	g.Go(func() error {
 		<-ctx.Done()
+		d.pulse.rest()
 		d.policies.ShutDown()
 		d.letters.ShutDown()
 		return nil
@@ -86,11 +97,23 @@ func (d *Daemon) workPolicies(ctx context.Context) {
 		if stop {
 			return
 		}
-		if ctx.Err() == nil {
+		d.pulse.begin(k)
+		switch {
+		case ctx.Err() != nil:
+		case k == canary:
+			d.lookAfter(k, canaryEvery)
+		default:
 			d.look(ctx, k)
 		}
+		d.pulse.end(k)
 		d.policies.Done(k)
 	}
+}
+
+// lookAfter asks for a look at a policy after a time.
+func (d *Daemon) lookAfter(k Key, t time.Duration) {
+	d.pulse.plan(k, t)
+	d.policies.AddAfter(k, t)
 }
 
 // lookFor is how long one look may take: a policy that hangs must come back to what is due.
@@ -113,7 +136,7 @@ func (d *Daemon) look(ctx context.Context, k Key) {
 		return
 	}
 	if !wake.IsZero() {
-		d.policies.AddAfter(k, time.Until(wake.Time()))
+		d.lookAfter(k, time.Until(wake.Time()))
 	}
 	if err == nil {
 		d.policies.Forget(k)
@@ -124,6 +147,7 @@ func (d *Daemon) look(ctx context.Context, k Key) {
 		log = d.log.Info
 	}
 	log("look", zap.Stringer("policy", k), zap.Error(err))
+	d.pulse.plan(k, mostBackoff)
 	d.policies.AddRateLimited(k)
 }
 

@@ -54,7 +54,7 @@ func (d *Daemon) write(ctx context.Context, l letter) {
 		return
 	}
 	if r, ok := d.book.record(l.release); ok && d.writeRelease(ctx, l, r) {
-		d.policies.Add(Key{r.Namespace, r.Spec.Policy})
+		d.Wake(Key{r.Namespace, r.Spec.Policy})
 	}
 }
 
