@@ -15,8 +15,10 @@ type server struct {
 	// it ever did answer.
 	met, asked signal.Instant
 	answered   bool
-	// told are the sinks that have its incident open; greeted those that heard of it at all.
+	// told are the sinks that have its incident open; tried those that may have it, since an answer may be lost;
+	// greeted those that heard of it at all.
 	told    map[string]bool
+	tried   map[string]bool
 	greeted map[string]bool
 }
 
@@ -35,7 +37,7 @@ const prometheusPrefix = "prometheus/"
 func (a *away) of(name string, at signal.Instant) *server {
 	s, ok := a.servers[name]
 	if !ok {
-		s = &server{met: at, told: map[string]bool{}, greeted: map[string]bool{}}
+		s = &server{met: at, told: map[string]bool{}, tried: map[string]bool{}, greeted: map[string]bool{}}
 		a.servers[name] = s
 	}
 	return s
@@ -91,7 +93,7 @@ func (a *away) owed(name, sink string, lasts signal.Duration, at signal.Instant)
 		if quiet {
 			act.Incident.Text = "Prometheus " + name + " is not asked any more"
 		}
-		return act, s.told[sink] || !s.greeted[sink]
+		return act, s.told[sink] || s.tried[sink] || !s.greeted[sink]
 	}
 	return act, !s.told[sink] && at.Sub(s.since) >= lasts
 }
@@ -100,7 +102,14 @@ func (a *away) told(name, sink string, open bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := a.of(name, now())
-	s.told[sink], s.greeted[sink] = open, true
+	s.told[sink], s.tried[sink], s.greeted[sink] = open, open, true
+}
+
+// tries notes that a sink is about to be told that a server is away: it may hear it though no answer comes.
+func (a *away) tries(name, sink string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.of(name, now()).tried[sink] = true
 }
 
 // heard takes in what a Prometheus said when it was asked, and posts what pagers are owed about it.
@@ -134,6 +143,9 @@ func (d *Daemon) recheckAway(l letter) {
 
 func (d *Daemon) writeAway(ctx context.Context, l letter) {
 	a, owed := d.away.owed(l.server, l.sink, d.settings().BlindFor, now())
+	if owed && a.Deed == release.OpenPage {
+		d.away.tries(l.server, l.sink)
+	}
 	if owed && !d.send(ctx, l, Message{Sink: l.sink, Action: a}, func(release.Outcome) { d.away.told(l.server, l.sink, a.Deed == release.OpenPage) }) {
 		return
 	}

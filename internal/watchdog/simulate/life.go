@@ -72,6 +72,10 @@ func (w *World) begin() *life {
 	w.mu.Lock()
 	w.life = l
 	w.Lives++
+	if w.stale.kind == Old {
+		w.stale.begins(time.Now())
+		time.AfterFunc(w.stale.behind+w.lag+time.Millisecond, w.wakeAll)
+	}
 	for _, k := range w.Sinks {
 		clear(k.until) // what a sink asked for is not remembered from one process to the next
 	}
@@ -108,12 +112,14 @@ func call[T any](ctx context.Context, l *life, point string, effect bool, do fun
 	}
 	w.mu.Unlock()
 	if failed := w.fails(point, true); failed != nil {
+		w.lose(point)
 		return none, failed
 	}
 	if err2 := l.after(point); err2 != nil {
 		return none, err2
 	}
-	if err == nil {
+	if err == nil && ctx.Err() != nil {
+		w.lose(point)
 		err = ctx.Err()
 	}
 	return v, err
@@ -190,7 +196,7 @@ func (l *life) edges() watchdog.Edges {
 
 func (l *life) policy(ctx context.Context, k watchdog.Key) (watchdog.Policy, error) {
 	return call(ctx, l, "Policy", false, func(now time.Time) (watchdog.Policy, error) {
-		return l.w.services[k].seenPolicy(l.w.cached(now)), nil
+		return l.w.services[k].seenPolicy(l.w.cached(policies, now)), nil
 	})
 }
 
@@ -212,7 +218,7 @@ func (l *life) releases(ctx context.Context, k watchdog.Key, live bool) ([]watch
 			return s.seen(now), nil
 		}
 		s.looks[now.Unix()/60]++
-		return s.seen(l.w.cached(now)), nil
+		return s.seen(l.w.cached(releases, now)), nil
 	})
 }
 
@@ -221,7 +227,7 @@ func (l *life) active() []watchdog.Record {
 	defer l.w.mu.Unlock()
 	var out []watchdog.Record
 	for _, k := range l.w.keys {
-		out = append(out, l.w.services[k].seen(l.w.cached(time.Now()))...)
+		out = append(out, l.w.services[k].seen(l.w.cached(releases, time.Now()))...)
 	}
 	return out
 }
@@ -231,7 +237,7 @@ func (l *life) ledgers() map[watchdog.Key]release.Ledger {
 	defer l.w.mu.Unlock()
 	out := map[watchdog.Key]release.Ledger{}
 	for _, k := range l.w.keys {
-		out[k] = l.w.services[k].seenPolicy(l.w.cached(time.Now())).Ledger
+		out[k] = l.w.services[k].seenPolicy(l.w.cached(policies, time.Now())).Ledger
 	}
 	return out
 }
@@ -242,7 +248,7 @@ func (l *life) observe(ctx context.Context, plan *release.Plan, memory []release
 	return call(ctx, l, "Observe", false, func(now time.Time) (watchdog.Sight, error) {
 		at := now
 		if !live {
-			at = l.w.cached(now)
+			at = l.w.cached(cluster, now)
 		}
 		w := s.world(at, []string{"main"})
 		w.Live = live

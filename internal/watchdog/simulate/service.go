@@ -113,6 +113,9 @@ func (s *Service) wakeAt(in time.Duration) {
 		return
 	}
 	time.AfterFunc(in+s.w.lag+time.Millisecond, func() { s.w.wake(s.key) })
+	if more := s.w.stale.most(); more > 0 {
+		time.AfterFunc(in+s.w.lag+more+time.Millisecond, func() { s.w.wake(s.key) })
+	}
 }
 
 // Edit edits the policy.

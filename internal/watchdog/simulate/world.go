@@ -36,9 +36,11 @@ type World struct {
 	changed   time.Time     // when the settings were
 	lag       time.Duration // of the caches
 	frozen    time.Time     // what the caches show, if not zero
+	stale     stale
 	dataPlane time.Duration // how long traffic takes to follow the weights
 	rates     map[string]float64
 	probes    int // of health endpoints
+	lost      int // deliveries that arrived, and whose answer did not
 	chance    *rand.Rand
 
 	life    *life
@@ -126,12 +128,21 @@ func (w *World) fails(point string, after bool) error {
 	return nil
 }
 
-// cached is the moment that the caches show.
-func (w *World) cached(now time.Time) time.Time {
+// lose counts a delivery whose answer is lost: it has to be repeated.
+func (w *World) lose(point string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if strings.HasPrefix(point, "Send.") {
+		w.lost++
+	}
+}
+
+// cached is the moment that the cache of a kind of objects shows.
+func (w *World) cached(k kind, now time.Time) time.Time {
 	if !w.frozen.IsZero() {
 		return w.frozen
 	}
-	return now.Add(-w.lag)
+	return w.stale.shows(k, now.Add(-w.lag))
 }
 
 func (w *World) wake(k watchdog.Key) {
