@@ -12,7 +12,6 @@ import (
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
 	"github.com/knowledgebeast/greenwatch/internal/cli"
-	"github.com/knowledgebeast/greenwatch/internal/release"
 	gwsignal "github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
@@ -45,13 +44,21 @@ func (p person) name(ctx context.Context) (string, error) {
 	return who.Status.UserInfo.Username, nil
 }
 
-// people is the change of spec.people that a word makes. A null takes a field away.
+// people is the change of spec.people that a word makes. A null takes a field away: a word said without a
+// reason has none, whatever was there before. The time tells a decision from the same one said before.
 func people(w cli.Word, by string, now time.Time) map[string]any {
 	switch {
 	case w.Resume:
 		return map[string]any{"hold": nil}
 	case w.Decision != "":
-		return map[string]any{"decision": release.Decision{Choice: w.Decision, By: by, Reason: w.Reason}}
+		return map[string]any{"decision": map[string]any{"choice": w.Decision, "by": by, "reason": reason(w), "at": gwsignal.At(now)}}
 	}
-	return map[string]any{"hold": release.Hold{By: by, Reason: w.Reason, Until: gwsignal.At(now.Add(w.Hold))}}
+	return map[string]any{"hold": map[string]any{"by": by, "reason": reason(w), "until": gwsignal.At(now.Add(w.Hold))}}
+}
+
+func reason(w cli.Word) any {
+	if w.Reason == "" {
+		return nil
+	}
+	return w.Reason
 }

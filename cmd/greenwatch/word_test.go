@@ -15,9 +15,9 @@ func TestAWordChangesNothingButItsOwnField(t *testing.T) {
 		word cli.Word
 		want string
 	}{
-		{cli.Word{Decision: release.ChooseRollback, Reason: "wrong prices"}, `{"decision":{"choice":"Rollback","by":"alice","reason":"wrong prices"}}`},
-		{cli.Word{Decision: release.ChooseAccept}, `{"decision":{"choice":"Accept","by":"alice"}}`},
-		{cli.Word{Hold: 4 * time.Hour}, `{"hold":{"by":"alice","until":"2026-03-03T19:00:00Z"}}`},
+		{cli.Word{Decision: release.ChooseRollback, Reason: "wrong prices"}, `{"decision":{"at":"2026-03-03T15:00:00Z","by":"alice","choice":"Rollback","reason":"wrong prices"}}`},
+		{cli.Word{Decision: release.ChooseAccept}, `{"decision":{"at":"2026-03-03T15:00:00Z","by":"alice","choice":"Accept","reason":null}}`},
+		{cli.Word{Hold: 4 * time.Hour}, `{"hold":{"by":"alice","reason":null,"until":"2026-03-03T19:00:00Z"}}`},
 		{cli.Word{Resume: true}, `{"hold":null}`},
 	} {
 		got, err := json.Marshal(people(c.word, "alice", at))

@@ -56,10 +56,17 @@ func (t *turn) judgedAnew(l *Ladder) bool { return t.o.Guard != nil && t.o.Guard
 // late tells whether the rollback has taken longer than it may.
 func (t *turn) late(l *Ladder) bool { return t.o.Now.Sub(l.Decided) >= l.Plan.Limits.ProofWithin }
 
+// mayHaveMoved tells whether the weights were set, or may have been: that a write was asked for and the
+// traffic is not seen to be on the candidate still.
+func (t *turn) mayHaveMoved(l *Ladder) bool {
+	still := t.o.World.Live && t.known() && t.o.World.Most(t.candidate().Slot) > 0
+	return !l.FirstShift.IsZero() || l.Tried && !still
+}
+
 // lapsed gives an automatic rollback up, as long as no weight was moved, when a person holds it, when
 // stable turns out to be as bad, or says that it is not well, or when the matrix does not call for it any more.
 func (t *turn) lapsed(l *Ladder) bool {
-	if !l.Automatic || !l.FirstShift.IsZero() {
+	if !l.Automatic || t.mayHaveMoved(l) {
 		return false
 	}
 	clear := t.judgedAnew(l) && t.o.Guard.Tier != judge.Rollback && t.o.Guard.Tier != judge.Blind
@@ -83,10 +90,15 @@ func (t *turn) watchAgain() {
 	}
 }
 
-// tookBefore ends the ladder when somebody moved the traffic before greenwatch did.
+// tookBefore ends the ladder when somebody moved the traffic before greenwatch did. After it has tried to,
+// it is taken for greenwatch's own: after a crash between the write and the save there is no outcome.
 func (t *turn) tookBefore(l *Ladder) bool {
 	if !t.o.World.Live || !t.known() || t.o.World.Most(t.candidate().Slot) > 0 {
 		return false
+	}
+	if l.Tried {
+		t.shifted(l, t.o.Now)
+		return true
 	}
 	l.Step, l.Moved = Done, writer(t.o.World)
 	t.end(RolledBack)
@@ -106,7 +118,7 @@ func climbReady(t *turn, l *Ladder) {
 	}
 	ready, need := t.o.World.Slot(t.stable().Slot).Ready, t.toMove(l)
 	if ready >= need {
-		l.Step, l.Stuck = Shift, ""
+		l.Step, l.Stuck, l.Tried = Shift, "", true
 		return
 	}
 	if t.late(l) {
@@ -143,6 +155,10 @@ func climbShift(t *turn, l *Ladder) {
 	if t.o.World.Live && (t.s.Is(ConditionHeld) || t.stableFails()) && t.lapsed(l) {
 		return
 	}
+	if t.o.World.Live && t.known() && !l.FirstShift.IsZero() && t.yields(l) {
+		t.lose(l)
+		return
+	}
 	if t.o.World.Live && !t.canMove(l) {
 		l.Step = Ready
 		return
@@ -174,23 +190,37 @@ func climbProve(t *turn, l *Ladder) {
 }
 
 // foreign handles traffic that came back to the candidate after the weights were set: a few times
-// they are set again, unless a person holds it; then the other writer's stand and nothing more is done
-// by itself.
+// they are set again, unless a person said otherwise; then the other writer's stand and nothing more is
+// done by itself.
 func (t *turn) foreign(l *Ladder) bool {
 	if !t.o.World.Live || !t.known() || t.o.World.Most(t.candidate().Slot) == 0 {
 		return false
 	}
-	held := l.Automatic && t.s.Is(ConditionHeld)
-	if !held && l.Reasserts < mostReasserts && t.o.Now.Sub(l.FirstShift) <= l.Plan.Limits.ReassertWithin {
+	if !t.yields(l) && l.Reasserts < mostReasserts && t.o.Now.Sub(l.FirstShift) <= l.Plan.Limits.ReassertWithin {
 		l.Reasserts++
 		l.Step = Shift
+		if !t.canMove(l) {
+			l.Step = Ready
+		}
 		t.s.Phase = RollingBack
 		return true
 	}
-	l.Step, l.Lost = Done, writer(t.o.World)
+	t.lose(l)
+	return true
+}
+
+// yields tells whether a person's word lets the weights of others stand: a hold, where the rollback is
+// automatic, or that the candidate be accepted.
+func (t *turn) yields(l *Ladder) bool {
+	d := t.o.Spec.People.Decision
+	return l.Automatic && t.s.Is(ConditionHeld) || d != nil && d.Choice == ChooseAccept
+}
+
+// lose ends a ladder: another writer's weights stand.
+func (t *turn) lose(l *Ladder) {
+	l.Step, l.Lost, l.Stuck = Done, writer(t.o.World), ""
 	t.watchAgain()
 	t.set(ConditionRollbackLost, true, "OtherWriter", fmt.Sprintf("%s put traffic back on the candidate; its weights stand", l.Lost))
-	return true
 }
 
 // proven tells whether the requests that reach the candidate have fallen to what they were before its

@@ -116,10 +116,21 @@ func (p *Plan) ConsiderEvery() signal.Duration { return considerEvery * p.GuardE
 // considerEvery is how many guard ticks make one look at the consider cells.
 const considerEvery = 4
 
+// InForce is the frozen plan while a ladder is open, whatever became of the policy.
+func InForce(plan *Plan, s State) *Plan {
+	if l := s.Ladder; l != nil && l.Step != Done {
+		return &l.Plan
+	}
+	return plan
+}
+
 // Need gives what is due at now. Tick is the guard's last tick, as Tick numbers them: -1 where none
-// was taken yet.
-func Need(s State, plan *Plan, now signal.Instant, tick int64) Needs {
+// was taken yet. A person's word comes first, alone: it needs the world and waits for no measurement.
+func Need(s State, p People, plan *Plan, now signal.Instant, tick int64) Needs {
 	var n Needs
+	if OpenWord(s, p, now) {
+		return Needs{Live: true}
+	}
 	if l := s.Ladder; l != nil && l.Step != Done {
 		n.Live = true
 		due := Tick(s, &l.Plan, now) > tick

@@ -1,28 +1,57 @@
 package release
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
+
+// OpenWord tells whether people have said something of a release that its state does not answer yet: a
+// decision, or a hold that begins, ends or says something else.
+func OpenWord(s State, p People, now signal.Instant) bool {
+	if d := p.Decision; d == nil && s.Obeyed != "" || d != nil && s.Obeyed != d.fact() {
+		return true
+	}
+	is, message := p.held(now)
+	return is != s.Is(ConditionHeld) || is && s.Condition(ConditionHeld).Message != clip(message, 1000)
+}
+
+// held tells whether a hold is in force, and what is said of it.
+func (p People) held(now signal.Instant) (is bool, message string) {
+	h := p.Hold
+	if h == nil || now >= h.Until {
+		return false, ""
+	}
+	return true, fmt.Sprintf("%s holds it until %s: %s", h.By, h.Until, h.Reason)
+}
 
 // takeHold keeps the Held condition in step with what people wrote and with the time.
 func takeHold(t *turn) {
-	h := t.o.Spec.People.Hold
-	if h == nil || t.o.Now >= h.Until {
-		t.set(ConditionHeld, false, "Resumed", "")
+	if is, message := t.o.Spec.People.held(t.o.Now); is {
+		t.set(ConditionHeld, true, "Hold", message)
 		return
 	}
-	t.set(ConditionHeld, true, "Hold", fmt.Sprintf("%s holds it until %s: %s", h.By, h.Until, h.Reason))
+	t.set(ConditionHeld, false, "Resumed", "")
 }
 
-// takeDecision obeys a person's decision, or refuses it with the reason, at once and only once.
+// takeDecision obeys a person's decision, or refuses it with the reason, at once and only once: one that
+// was refused is not tried again by itself, since nobody expects it to act hours later. Said again it is a
+// new word: at another time, or after it was taken away. It is decided on the world as it is now, since a
+// write of the traffic may have had no outcome yet.
 func takeDecision(t *turn) {
 	d := t.o.Spec.People.Decision
-	if d == nil || t.s.Obeyed == d.fact() {
+	if d == nil {
+		t.s.Obeyed = ""
+		return
+	}
+	if t.s.Obeyed == d.fact() || !t.o.World.Live && InForce(t.o.Plan, t.old) != nil {
 		return
 	}
 	t.s.Obeyed = d.fact()
 	refusal := ""
 	switch d.Choice {
 	case ChooseAccept:
-		refusal = t.accept(*d)
+		refusal = t.accept()
 	case ChooseRollback:
 		refusal = t.rollback(*d)
 	default:
@@ -46,16 +75,26 @@ func (t *turn) refuse(text string) {
 	t.raise(CodeDecisionRefused, number, Warning, text)
 }
 
+// fact is what tells a decision from another one. The time is as the person gave it: it is compared, and
+// never held against a clock.
 func (d Decision) fact() string {
-	return clip(fmt.Sprintf("%s by %s: %s", d.Choice, d.By, d.Reason), 250)
+	at := ""
+	if !d.At.IsZero() {
+		at = " at " + d.At.String()
+	}
+	return clip(fmt.Sprintf("%s by %s%s: %s", d.Choice, d.By, at, d.Reason), 250)
 }
 
-func (t *turn) accept(d Decision) (refusal string) {
+func (t *turn) accept() (refusal string) {
+	l := t.s.Ladder
+	open := l != nil && l.Step != Done
 	switch {
-	case t.s.Over() || t.s.Phase == RolledBack:
+	case t.s.Over():
 		return "the release is over: " + string(t.s.Phase)
-	case t.s.Ladder != nil && !t.s.Ladder.FirstShift.IsZero():
-		return "the traffic has been moved already"
+	case open && l.Tried && l.FirstShift.IsZero() && !t.known():
+		return "the traffic may have been moved, and the shares are unknown: " + t.o.World.Problem + "; mend that, then say it again"
+	case t.s.Phase == RolledBack || open && t.mayHaveMoved(l) || t.watched() && t.known() && t.o.World.Most(t.candidate().Slot) == 0:
+		return "the traffic has been moved already; lead it back to the candidate, then accept what is watched then"
 	}
 	t.abandon()
 	t.end(Accepted)
@@ -67,17 +106,21 @@ func (t *turn) rollback(d Decision) (refusal string) {
 	case t.s.Phase == RollingBack:
 		t.s.Ladder.Automatic, t.s.Ladder.By = false, d.By
 		return ""
-	case !t.watched() && !(t.s.Phase == Deployed && t.o.World.Most(t.candidate().Slot) > 0):
-		return fmt.Sprintf("the release is %s and has no traffic to move", t.s.Phase)
+	case t.s.Over():
+		return "the release is over: " + string(t.s.Phase)
 	case t.orphaned():
-		return "its policy was deleted"
+		return "its policy was deleted; set the weights of its VirtualService yourself"
 	case t.o.Plan == nil:
-		return "its policy is not valid: " + t.o.Invalid
+		return "its policy is not valid: " + t.o.Invalid + "; mend it, then say it again"
 	case !t.known():
-		return "the shares are unknown: " + t.o.World.Problem
+		return "the shares are unknown: " + t.o.World.Problem + "; mend that, then say it again"
+	case t.o.World.Most(t.candidate().Slot) == 0 || t.s.Phase == RolledBack:
+		return fmt.Sprintf("the release is %s and has no traffic to move; say it again if it gets some", t.s.Phase)
+	case t.stable().Revision == "":
+		return t.gone() + "; set the weights of its VirtualService yourself"
 	}
 	if level, why := t.readiness(); level == Gone {
-		return why
+		return why + "; mend that, then say it again"
 	}
 	v := t.standing()
 	v.Signal, v.Reason = "", clip(fmt.Sprintf("%s decided: %s", d.By, d.Reason), 500)

@@ -240,7 +240,7 @@ func (s *sim) observe() release.Observed {
 	if l := s.state.Ladder; l != nil && l.Step != release.Done {
 		plan = &l.Plan
 	}
-	need := release.Need(s.state, s.plan, s.now, s.tick)
+	need := release.Need(s.state, s.spec.People, s.plan, s.now, s.tick)
 	if need.Guard {
 		v := s.judge(plan, green, need.Consider)
 		o.Guard, o.GuardConsider = &v, need.Consider

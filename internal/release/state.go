@@ -95,6 +95,8 @@ type Decision struct {
 	By string `json:"by"`
 	// +kubebuilder:validation:MaxLength=512
 	Reason string `json:"reason,omitempty"`
+	// At tells one decision from the same said again, after the first was refused, say. It is only compared.
+	At signal.Instant `json:"at,omitempty"`
 }
 
 // Step is a step of the ladder, the program counter of a rollback.
@@ -137,6 +139,10 @@ type Ladder struct {
 	Needed int32 `json:"needed"`
 	// Before is the candidate's requests per second before its first traffic: probes, previews.
 	Before signal.Number `json:"before"`
+
+	// Tried marks that setting weights was asked for: from then on a write may have been made that no outcome
+	// tells of.
+	Tried bool `json:"tried,omitempty"`
 
 	Warmed  signal.Instant `json:"warmed,omitempty"`  // scaling up was asked for
 	Shifted signal.Instant `json:"shifted,omitempty"` // weights were set, last
@@ -304,7 +310,8 @@ type State struct {
 	Conditions []signal.Condition `json:"conditions,omitempty"`
 	Episode    Episode            `json:"episode,omitzero"`
 	Ladder     *Ladder            `json:"ladder,omitempty"`
-	// Obeyed is the person's decision that has been acted on or refused, as "choice by: reason".
+	// Obeyed is the person's decision that has been acted on or refused, as "choice by at: reason". It goes
+	// when the decision is taken away.
 	// +kubebuilder:validation:MaxLength=256
 	Obeyed string `json:"obeyed,omitempty"`
 

@@ -130,7 +130,7 @@ func tellStory(t *turn) {
 // tellable leaves out what was told, so that telling is not news, and what nobody is told of.
 func tellable(s State) State {
 	s.Told, s.Story, s.Settled = nil, 0, false
-	s.Before, s.Episode.ClearSince = nil, 0
+	s.Before, s.Episode.ClearSince, s.Obeyed = nil, 0, ""
 	return s
 }
 

@@ -76,7 +76,7 @@ func (t *turn) readiness() (Readiness, string) {
 	v := t.o.World.Slot(side.Slot)
 	switch {
 	case side.Revision == "":
-		return Gone, fmt.Sprintf("the revision that carried the traffic before is not in slot %s any more", side.Slot)
+		return Gone, t.gone()
 	case !v.Found:
 		return Gone, fmt.Sprintf("the Deployment of slot %s does not exist", side.Slot)
 	case v.Revision != side.Revision:
@@ -106,6 +106,10 @@ func (t *turn) noWayBack() string {
 		}
 	}
 	return t.o.World.Slot(slot).Unusable
+}
+
+func (t *turn) gone() string {
+	return fmt.Sprintf("the revision that carried the traffic before is not in slot %s any more", t.stable().Slot)
 }
 
 // needed is how many ready replicas of stable the candidate's load takes: what stable had when it

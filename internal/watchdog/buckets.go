@@ -52,19 +52,24 @@ func (b *buckets) forget(k Key) {
 
 // lookAtBuckets says, now and then, which of a policy's bounds its histograms can show, and gives when to
 // look again. It comes last in a look: no release waits for it.
-func (d *Daemon) lookAtBuckets(ctx context.Context, p Policy, w release.World) (signal.Instant, error) {
-	asks := bounded(p.Plan, w)
+func (d *Daemon) lookAtBuckets(ctx context.Context, p Policy, records []Record, l *looking) (signal.Instant, error) {
+	asks := bounded(p.Plan, l.world)
 	if len(asks) == 0 {
 		return 0, nil
 	}
 	if at := d.buckets.of(p.Key, p.Generation); at > now() {
 		return at, nil
 	}
-	timed, cancel := context.WithTimeout(ctx, bucketsFor)
-	defer cancel()
-	seen := d.Buckets(timed, p.Plan.Prometheus, asks, now().Add(d.skew(timed, p.Plan.Prometheus)))
-	p, err := d.Fresh(ctx, p) // the status may have been written since
+	var seen []signal.Buckets
+	err := d.unlessSpoken(ctx, p.Key, l, records, func(ctx context.Context) {
+		timed, cancel := context.WithTimeout(ctx, bucketsFor)
+		defer cancel()
+		seen = d.Buckets(timed, p.Plan.Prometheus, asks, now().Add(d.skew(timed, p.Plan.Prometheus)))
+	})
 	if err != nil {
+		return 0, err
+	}
+	if p, err = d.Fresh(ctx, p); err != nil { // the status may have been written since
 		return 0, err
 	}
 	if err := d.SaveBuckets(ctx, p, seen); err != nil {

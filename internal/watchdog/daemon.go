@@ -31,6 +31,7 @@ type Daemon struct {
 	ticks   ticks
 	probes  probes
 	trusted trusted
+	ears    ears
 	fleet   fleet
 	away    away
 	clocks  clocks
@@ -55,6 +56,7 @@ func New(o Options) *Daemon {
 		book:     newBook(),
 		ticks:    ticks{last: map[string]int64{}, at: map[string]time.Time{}},
 		trusted:  trusted{quiet: map[Key]bool{}},
+		ears:     ears{knocks: map[Key]chan struct{}{}},
 		fleet:    fleet{decided: map[string]release.Rollback{}},
 		away:     away{servers: map[string]*server{}},
 		clocks:   clocks{servers: map[string]*clock{}},
@@ -64,10 +66,11 @@ func New(o Options) *Daemon {
 	}
 }
 
-// Wake asks for a look at a policy.
+// Wake asks for a look at a policy, and lets one that is under way know.
 func (d *Daemon) Wake(k Key) {
 	d.pulse.plan(k, 0)
 	d.policies.Add(k)
+	d.ears.knock(k)
 }
 
 // Run looks at policies and delivers messages until ctx ends. What is under way is finished first.
@@ -140,6 +143,10 @@ func (d *Daemon) look(ctx context.Context, k Key) {
 	}
 	if err == nil {
 		d.policies.Forget(k)
+		return
+	}
+	if errors.Is(err, errWord) {
+		d.policies.Add(k)
 		return
 	}
 	log := d.log.Error

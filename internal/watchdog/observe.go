@@ -10,7 +10,7 @@ import (
 )
 
 // observe sees and measures what the release needs before its next step.
-func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int) (release.Observed, error) {
+func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int, l *looking) (release.Observed, error) {
 	r, set, at := records[i], d.settings(), now()
 	o := release.Observed{Now: at, Namespace: r.Namespace, Spec: r.Spec, Plan: p.Plan, Mode: mode(p.Plan, set.Mode),
 		Newer: newer(records, i), BlindFor: set.BlindFor, Breaker: set.Breaker}
@@ -19,22 +19,28 @@ func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int)
 	}
 	o.Sinks = sinks(toTell(p.Plan, r.State), set.Sinks)
 	o.Outcomes = d.book.outcomes(r, o.Sinks)
-	plan := inForce(p.Plan, r.State)
+	plan := release.InForce(p.Plan, r.State)
 	if plan == nil {
 		return o, nil
 	}
-	need := release.Need(r.State, p.Plan, at, d.ticks.of(r.Name()))
+	need := release.Need(r.State, r.Spec.People, p.Plan, at, d.ticks.of(r.Name()))
 	sight, err := d.Observe(ctx, plan, p.Ledger.Routes, need.Live)
 	if err != nil {
 		return o, err
 	}
 	o.World = sight.World
 	d.Unready(p.Key, &o.World, at, need.Guard || need.Stable)
-	m := measurement{plan: plan, record: r, need: need}
-	if need.Asks() {
-		m.skew = d.skew(ctx, plan.Prometheus)
+	err = d.unlessSpoken(ctx, p.Key, l, records, func(ctx context.Context) {
+		m := measurement{plan: plan, record: r, need: need}
+		if need.Asks() {
+			m.skew = d.skew(ctx, plan.Prometheus)
+		}
+		d.measure(ctx, m, &o)
+	})
+	if err != nil {
+		d.ticks.again(r.Name()) // what was measured is void
+		return o, err
 	}
-	d.measure(ctx, m, &o)
 	o.Away = d.away.is(plan.Prometheus)
 	if p := r.State.Phase; p != release.Canary && p != release.Watching {
 		d.ticks.rest(r.Name())
@@ -58,14 +64,6 @@ func toTell(plan *release.Plan, s release.State) []string {
 		}
 	}
 	return names
-}
-
-// inForce is the frozen plan while a ladder is open, whatever became of the policy.
-func inForce(plan *release.Plan, s release.State) *release.Plan {
-	if l := s.Ladder; l != nil && l.Step != release.Done {
-		return &l.Plan
-	}
-	return plan
 }
 
 func mode(plan *release.Plan, ceiling release.Mode) release.Mode {

@@ -31,7 +31,7 @@ func Replay(ctx context.Context, e Edges, p Past, see func(old, next release.Sta
 			return r.State, err
 		}
 		o := release.Observed{Now: at, Namespace: r.Namespace, Spec: r.Spec, Plan: p.Plan, Mode: release.Observe, World: p.World(at)}
-		need := release.Need(r.State, p.Plan, at, d.ticks.of(r.Name()))
+		need := release.Need(r.State, r.Spec.People, p.Plan, at, d.ticks.of(r.Name()))
 		if c, due := release.DueMilestone(r.State, need.Check); due { // nobody is told of what is past
 			o.Milestone, need.Milestone = &milestone.Milestone{Window: c.Window, At: c.At}, false
 		}

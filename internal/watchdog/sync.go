@@ -23,7 +23,8 @@ const retryIn = signal.Duration(1e9)
 // Sync looks at one policy and its releases once, and gives when to look again. What fails for one
 // release, or for the policy's own status, holds up no other.
 func (d *Daemon) Sync(ctx context.Context, k Key) (signal.Instant, error) {
-	l := &looking{}
+	l := &looking{knocks: d.ears.open(k)}
+	defer d.ears.shut(k)
 	wake, err := d.sync(ctx, k, l)
 	if err != nil || l.wrote {
 		d.trusted.set(k, false)
@@ -36,6 +37,8 @@ type looking struct {
 	wrote bool
 	// world is what detect saw.
 	world release.World
+	// knocks are the wake-ups since it began.
+	knocks <-chan struct{}
 }
 
 func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, error) {
@@ -64,7 +67,7 @@ func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, e
 		}
 	}
 	var wake signal.Instant
-	for i := range records {
+	for _, i := range wordsFirst(records) {
 		if !records[i].State.Active() {
 			errs = append(errs, d.tidy(ctx, records[i], l))
 			continue
@@ -79,7 +82,7 @@ func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, e
 		}
 	}
 	if p.Plan != nil && errors.Join(errs...) == nil {
-		at, err := d.lookAtBuckets(ctx, p, l.world)
+		at, err := d.lookAtBuckets(ctx, p, records, l)
 		wake, errs = earlier(wake, at), append(errs, err)
 	}
 	return wake, errors.Join(errs...)
@@ -189,6 +192,7 @@ func opens(records []Record) []release.Open {
 func (d *Daemon) follow(ctx context.Context, p Policy, records []Record, i int, l *looking) (signal.Instant, error) {
 	var outcomes []release.Outcome
 	for range mostRounds {
+		word := hasWord(records[i])
 		o, changed, err := d.round(ctx, p, records, i, outcomes, l)
 		if err != nil {
 			return 0, err
@@ -197,7 +201,7 @@ func (d *Daemon) follow(ctx context.Context, p Policy, records []Record, i int, 
 		if failed(outcomes) {
 			break
 		}
-		if len(outcomes) == 0 && (!changed || !climbing(records[i].State)) {
+		if len(outcomes) == 0 && !word && (!changed || !climbing(records[i].State)) {
 			return release.Wake(records[i].State, p.Plan, o.Now), nil
 		}
 	}
@@ -209,7 +213,7 @@ func (d *Daemon) follow(ctx context.Context, p Policy, records []Record, i int, 
 
 // round observes, advances and saves once, and posts what there is to tell.
 func (d *Daemon) round(ctx context.Context, p Policy, records []Record, i int, outcomes []release.Outcome, l *looking) (release.Observed, bool, error) {
-	o, err := d.observe(ctx, p, records, i)
+	o, err := d.observe(ctx, p, records, i, l)
 	if err != nil {
 		return o, false, err
 	}
@@ -280,7 +284,7 @@ func (d *Daemon) advance(ctx context.Context, r *Record, o release.Observed, mem
 // confirm decides a step of the release's life again, on the world as it is: the caches may still show
 // what was so before this process' own last write, and a life that ended does not begin again.
 func (d *Daemon) confirm(ctx context.Context, r Record, o *release.Observed, memory []release.RouteMemory) (release.State, error) {
-	plan := inForce(o.Plan, r.State)
+	plan := release.InForce(o.Plan, r.State)
 	if plan == nil {
 		return d.decide(r, o), nil
 	}
