@@ -123,9 +123,11 @@ type Breaker struct {
 	Within     time.Duration `json:"within"`
 }
 
-// Pages says when an undelivered page is given up.
+// Pages says when an undelivered page is given up, and how many people get of one policy within an hour: so many
+// that are critical and so many others, what becomes of rollbacks not counted.
 type Pages struct {
 	ExpireAfter time.Duration `json:"expireAfter"`
+	PerHour     int           `json:"perHour"`
 }
 
 // Default gives the configuration of an empty file.
@@ -142,7 +144,7 @@ func Default() Config {
 		},
 		Kubernetes: Kubernetes{QPS: 50, Burst: 100},
 		Breaker:    Breaker{Namespaces: 3, Rollbacks: 3, Within: 10 * time.Minute},
-		Pages:      Pages{ExpireAfter: 24 * time.Hour},
+		Pages:      Pages{ExpireAfter: 24 * time.Hour, PerHour: 6},
 		Probes:     probe.Default(),
 		BlindFor:   10 * time.Minute,
 		Defaults:   policy.Default(),

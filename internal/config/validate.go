@@ -39,6 +39,7 @@ func (v *validator) config(c Config) {
 	v.atLeast("breaker.rollbacks", c.Breaker.Rollbacks, 1)
 	v.lasts("breaker.within", c.Breaker.Within, time.Second)
 	v.lasts("pages.expireAfter", c.Pages.ExpireAfter, time.Second)
+	v.between("pages.perHour", c.Pages.PerHour, 1, release.MostPagesPerHour)
 	v.probes(c.Probes)
 	v.lasts("blindFor", c.BlindFor, time.Second)
 	v.defaults(c.Defaults)
@@ -53,6 +54,12 @@ func (v *validator) oneOf(path, got string, want ...string) {
 func (v *validator) atLeast(path string, got, least int) {
 	if got < least {
 		v.fail(path, "%d is too few; write at least %d", got, least)
+	}
+}
+
+func (v *validator) between(path string, got, least, most int) {
+	if got < least || got > most {
+		v.fail(path, "%d is not within bounds; write %d to %d", got, least, most)
 	}
 }
 

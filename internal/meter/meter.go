@@ -39,6 +39,7 @@ type Meter struct {
 	failures  *prometheus.CounterVec
 	skew      *prometheus.GaugeVec
 	delivered *prometheus.CounterVec
+	deferred  prometheus.Counter
 	requests  *prometheus.CounterVec
 	leader    prometheus.Gauge
 	reloads   *prometheus.CounterVec
@@ -62,6 +63,7 @@ func New(o Options) *Meter {
 		failures:  counters("prometheus_query_errors_total", "Queries without a usable answer, by cause.", "prometheus", "cause"),
 		skew:      gauges("prometheus_clock_skew_seconds", "By how much Prometheus' clock is ahead of the daemon's, in whole seconds, as it is used; negative where it is behind.", "prometheus"),
 		delivered: counters("deliveries_total", "Attempts to deliver a page or an edition of a story, by outcome.", "sink", "outcome"),
+		deferred:  prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "pages_deferred_total", Help: "Incidents that opened when their policy's pages of the hour were used up: people are paged later, if they last."}),
 		requests:  counters("api_requests_total", "Requests to the Kubernetes API by method and status code; 0 is no answer.", "verb", "code"),
 		leader:    prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "leader", Help: "1 where this process leads, else 0."}),
 		reloads:   counters("config_reloads_total", "Readings of the daemon's file after the first.", "outcome"),
@@ -70,7 +72,7 @@ func New(o Options) *Meter {
 		panics: counters("panics_total", "Panics that were caught, by what failed: a look at a policy, a delivery or a query.", "at"),
 	}
 	o.Registerer.MustRegister(m.active, m.checks, m.blind, m.guards, m.rollbacks, m.weights, m.proof, m.queries,
-		m.failures, m.skew, m.delivered, m.requests, m.leader, m.reloads, m.cut, m.panics, buildInfo(o))
+		m.failures, m.skew, m.delivered, m.deferred, m.requests, m.leader, m.reloads, m.cut, m.panics, buildInfo(o))
 	if o.GuardAge != nil {
 		o.Registerer.MustRegister(guardAge(o.GuardAge))
 	}

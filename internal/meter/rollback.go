@@ -24,8 +24,10 @@ func outcomes() []outcome {
 	return []outcome{started, moved, proven, lapsed, stuck, notProven, lost, taken, withheld}
 }
 
-// Advanced counts what became of a rollback between two states, and how long it took.
+// Advanced counts what became of a rollback between two states, and how long it took, and the incidents that
+// opened meanwhile without a page.
 func (m *Meter) Advanced(old, next release.State) {
+	m.deferred.Add(float64(deferred(old, next)))
 	was, is := ladders(old, next)
 	for _, o := range outcomes() {
 		if becomes(o, old, next, was, is) {
@@ -86,6 +88,20 @@ func opened(code release.Code, s release.State) (at signal.Instant) {
 		}
 	}
 	return at
+}
+
+// deferred counts the incidents that are new between two states and wait for their policy's budget of pages.
+func deferred(old, next release.State) (n int) {
+	known := map[release.Incident]bool{}
+	for _, i := range old.Incidents {
+		known[release.Incident{Code: i.Code, Episode: i.Episode}] = true
+	}
+	for _, i := range next.Incidents {
+		if !i.Due.IsZero() && !known[release.Incident{Code: i.Code, Episode: i.Episode}] {
+			n++
+		}
+	}
+	return n
 }
 
 // since gives the seconds from the verdict or decision behind a rollback to a moment of it.

@@ -56,6 +56,11 @@ func Settle(l Ledger, o Open) Ledger {
 		l.Rollbacks = slices.DeleteFunc(l.Rollbacks, func(p PastRollback) bool { return p.Release == o.Spec.Number })
 		l.Rollbacks = tail(append(l.Rollbacks, PastRollback{Release: o.Spec.Number, Decided: at}), mostPastRollbacks)
 	}
+	l.Pages = slices.DeleteFunc(l.Pages, func(p PastPage) bool { return p.Release == o.Spec.Number })
+	for _, p := range o.State.Pages() {
+		l.Pages = append(l.Pages, PastPage{Release: o.Spec.Number, At: p.At, Critical: p.Critical})
+	}
+	l.Pages = tail(l.Pages, mostPastPages)
 	return l
 }
 

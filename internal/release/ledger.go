@@ -28,6 +28,11 @@ type Ledger struct {
 	Rollbacks []PastRollback `json:"rollbacks,omitempty"`
 	// Notices are the incidents of the policy itself.
 	Notices Notices `json:"notices,omitzero"`
+	// Pages are the latest pages of releases that have ended, the oldest first: the policy's budget counts
+	// them after a restart, too.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	Pages []PastPage `json:"pages,omitempty"`
 }
 
 // PastRollback is an automatic rollback of a release that has ended.
@@ -37,8 +42,31 @@ type PastRollback struct {
 	Decided signal.Instant `json:"decided"`
 }
 
-// mostPastRollbacks is how many of them a ledger keeps.
-const mostPastRollbacks = 4
+// PastPage is a page of a release that has ended.
+type PastPage struct {
+	// Release is the number of the release.
+	Release  int64          `json:"release"`
+	At       signal.Instant `json:"at"`
+	Critical bool           `json:"critical,omitempty"`
+}
+
+// How many of them a ledger keeps. MostPagesPerHour is the greatest budget that it can bear witness to.
+const (
+	mostPastRollbacks = 4
+	mostPastPages     = 2 * MostPagesPerHour
+	MostPagesPerHour  = 16
+)
+
+// PagesBut gives the pages of the ended releases but one.
+func (l Ledger) PagesBut(number int64) []Page {
+	var out []Page
+	for _, p := range l.Pages {
+		if p.Release != number {
+			out = append(out, Page{At: p.At, Critical: p.Critical})
+		}
+	}
+	return out
+}
 
 // AcceptedRevision is the revision of a slot that needs no new release.
 type AcceptedRevision struct {

@@ -176,6 +176,9 @@ type Observed struct {
 	Baseline []judge.Baseline
 	Fleet    Fleet
 	Newer    []Newer
+	// PagesPerHour is the budget of the policy's pages; 0: none. Pages are those of its other releases.
+	PagesPerHour int
+	Pages        []Page
 	// Sinks are where to tell.
 	Sinks []Sink
 	// BlindFor is how long a required signal is unknown before a person is paged.

@@ -62,11 +62,13 @@ func tells(s State, o Observed) []Action {
 func pagesOf(s State, o Observed, in Incident) []Action {
 	var out []Action
 	key := in.Key(o.Namespace, o.Spec.Name())
+	at, ever := in.Paged()
+	waits := !ever || at > o.Now && !in.Due.IsZero()
 	for _, sink := range o.Sinks {
 		r := s.told(sink.Name, in.mark())
 		a := Action{Key: key, Sink: sink.Name, Incident: in}
 		switch {
-		case !sink.Pages || !r.Expired.IsZero():
+		case !sink.Pages || !r.Expired.IsZero() || waits:
 			continue
 		case r.Opened.IsZero():
 			a.Deed = OpenPage
@@ -169,6 +171,16 @@ const hurry = signal.Duration(2e9)
 // Wake gives when the release wants to be looked at again though nothing happened; none means that
 // only an event does.
 func Wake(s State, plan *Plan, now signal.Instant) signal.Instant {
+	wake := wakeToWatch(s, plan, now)
+	for _, in := range s.Incidents {
+		if in.Closed.IsZero() && in.Due > now && (wake.IsZero() || in.Due < wake) {
+			wake = in.Due
+		}
+	}
+	return wake
+}
+
+func wakeToWatch(s State, plan *Plan, now signal.Instant) signal.Instant {
 	if l := s.Ladder; l != nil && l.Step != Done {
 		switch l.Step {
 		case ScaleDown:

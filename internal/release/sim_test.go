@@ -74,6 +74,9 @@ type sim struct {
 	world    release.World
 	newer    []release.Newer
 	fleet    []release.Rollback
+	perHour  int            // the budget of pages
+	pages    []release.Page // of the policy's other releases
+	guard    func(*judge.Verdict)
 	breaker  release.Breaker
 	troubles []trouble
 	blind    map[string]signal.Cause // by slot: nothing can be read
@@ -234,7 +237,7 @@ func (s *sim) look() {
 func (s *sim) observe() release.Observed {
 	o := release.Observed{Now: s.now, Namespace: "production", Spec: s.spec, Plan: s.plan, Invalid: s.invalid, Mode: s.mode, World: s.world,
 		Newer: s.newer, Fleet: release.Fleet{Rollbacks: s.fleet}, Sinks: []release.Sink{{Name: "oncall", Pages: true}, {Name: "deployments"}},
-		BlindFor: dur(15 * time.Minute), Breaker: s.breaker, Outcomes: s.outcomes}
+		BlindFor: dur(15 * time.Minute), Breaker: s.breaker, PagesPerHour: s.perHour, Pages: s.pages, Outcomes: s.outcomes}
 	o.World.Slots = slices.Clone(s.world.Slots)
 	plan := s.plan
 	if l := s.state.Ladder; l != nil && l.Step != release.Done {
@@ -244,6 +247,10 @@ func (s *sim) observe() release.Observed {
 	if need.Guard {
 		v := s.judge(plan, green, need.Consider)
 		o.Guard, o.GuardConsider = &v, need.Consider
+		if s.guard != nil {
+			s.guard(o.Guard)
+			o.GuardConsider = true
+		}
 		s.tick = release.Tick(s.state, plan, s.now)
 		if v.Tier == judge.Rollback && s.world.Most(blue) > 0 {
 			v := s.judge(plan, blue, false)

@@ -212,6 +212,10 @@ type Episode struct {
 	Opened signal.Instant `json:"opened,omitempty"`
 	// ClearSince is when it last became clear; the episode is closed EpisodeClear after that.
 	ClearSince signal.Instant `json:"clearSince,omitempty"`
+	// Closed is when the last episode was closed. Relapsed marks one that was opened soon after: it is
+	// not closed before it has been clear for long.
+	Closed   signal.Instant `json:"closed,omitempty"`
+	Relapsed bool           `json:"relapsed,omitempty"`
 }
 
 // Open tells whether there is trouble, or was until lately.
@@ -242,6 +246,8 @@ type Incident struct {
 	Severity Severity       `json:"severity"`
 	Opened   signal.Instant `json:"opened"`
 	Closed   signal.Instant `json:"closed,omitempty"`
+	// Due is when people are paged for it if it lasts, where the policy's pages were used up when it opened.
+	Due signal.Instant `json:"due,omitempty"`
 	// Text is what was so when it was opened.
 	// +kubebuilder:validation:MaxLength=512
 	Text string `json:"text,omitempty"`

@@ -55,10 +55,14 @@ func tellIncidents(t *turn) {
 }
 
 // page opens an incident, unless it is open already or this episode had it. What comes up again
-// outside of an episode, after it was clear as long as ends one, counts as an episode of its own.
+// outside of an episode, after it was clear as long as ends one, counts as an episode of its own. One that
+// was over before anybody was paged for it goes on.
 func (t *turn) page(code Code, severity Severity, text string) {
 	if in := t.incident(code); in != nil && (in.Closed.IsZero() || in.Episode == t.s.Episode.Number) {
-		if in.Closed.IsZero() || t.s.Episode.Open() || t.o.Now.Sub(in.Closed) < t.limits().EpisodeClear {
+		if _, ever := in.Paged(); !ever {
+			in.Closed, in.Due = 0, max(in.Due, t.o.Now)
+		}
+		if in.Closed.IsZero() || t.s.Episode.Open() || t.o.Now.Sub(in.Closed) < max(t.clearFor(), relapse) {
 			return
 		}
 		t.s.Episode.Number++
@@ -67,8 +71,9 @@ func (t *turn) page(code Code, severity Severity, text string) {
 }
 
 func (t *turn) raise(code Code, episode int64, severity Severity, text string) {
+	due, word := t.afford(code, severity)
 	t.s.Incidents = append(t.s.Incidents, Incident{Code: code, Episode: episode, Severity: severity,
-		Opened: t.o.Now, Text: clip(text, 500)})
+		Opened: t.o.Now, Due: due, Text: clip(text, 500-len(word)) + word})
 }
 
 // incident gives the newest incident of that code, or nil.
@@ -96,16 +101,22 @@ func (t *turn) forget() {
 	})
 }
 
-// forgettable gives the oldest incident of a former episode that is closed: one that needs no more
-// telling, or else any; -1 if there is none. An incident of the running episode is what keeps its page
+// forgettable gives the oldest incident of a former episode that is closed: one that paged nobody, so that
+// the budget goes on counting those that did; one that needs no more telling, or else any; -1 if there is none. An incident of the running episode is what keeps its page
 // from being sent again.
 func (t *turn) forgettable() int {
 	closed := func(in Incident) bool {
 		return !in.Closed.IsZero() && (in.Episode < t.s.Episode.Number || in.Episode < t.incident(in.Code).Episode)
 	}
 	told := func(in Incident) bool { return closed(in) && len(pagesOf(*t.s, t.o, in)) == 0 }
-	if i := slices.IndexFunc(t.s.Incidents, told); i >= 0 {
-		return i
+	silent := func(in Incident) bool {
+		_, paged := in.Paged()
+		return told(in) && !paged
+	}
+	for _, first := range []func(Incident) bool{silent, told} {
+		if i := slices.IndexFunc(t.s.Incidents, first); i >= 0 {
+			return i
+		}
 	}
 	return slices.IndexFunc(t.s.Incidents, closed)
 }
@@ -173,9 +184,16 @@ func (s State) begun() bool {
 	return !s.Ladder.FirstShift.IsZero() || s.Phase == RollingBack && s.Readiness != Gone
 }
 
+// lapsedOver tells whether a rollback that was given up is history: it may be decided again in the same episode,
+// and nobody would be paged anew.
+func lapsedOver(t *turn) bool { return t.s.Over() || !t.s.Episode.Open() }
+
 func rollbackOver(t *turn) bool {
 	l := t.s.Ladder
-	return l == nil || l.Step == ScaleDown || l.Step == Done
+	if l == nil {
+		return lapsedOver(t)
+	}
+	return l.Step == ScaleDown || l.Step == Done
 }
 
 func stuckRaised(t *turn) (string, bool) {
@@ -188,7 +206,10 @@ func stuckRaised(t *turn) (string, bool) {
 
 func stuckOver(t *turn) bool {
 	l := t.s.Ladder
-	return l == nil || l.Step != Recheck && l.Step != Ready && l.Step != Shift
+	if l == nil {
+		return lapsedOver(t)
+	}
+	return l.Step != Recheck && l.Step != Ready && l.Step != Shift
 }
 
 func notProvenRaised(t *turn) (string, bool) {

@@ -99,7 +99,8 @@ func takeEpisode(t *turn) {
 	e := &t.s.Episode
 	if t.trouble() {
 		if !e.Open() {
-			*e = Episode{Number: e.Number + 1, Opened: t.o.Now}
+			relapsed := !e.Closed.IsZero() && t.o.Now.Sub(e.Closed) < relapse
+			*e = Episode{Number: e.Number + 1, Opened: t.o.Now, Relapsed: relapsed}
 		}
 		e.ClearSince = 0
 		return
@@ -114,9 +115,25 @@ func takeEpisode(t *turn) {
 	if e.ClearSince.IsZero() {
 		e.ClearSince = t.o.Now
 	}
-	if clear := t.limits().EpisodeClear; t.o.Now.Sub(e.ClearSince) >= clear || t.s.Over() {
-		*e = Episode{Number: e.Number}
+	if t.o.Now.Sub(e.ClearSince) >= t.clearFor() || t.s.Over() {
+		*e = Episode{Number: e.Number, Closed: t.o.Now}
 	}
+}
+
+// relapse is how soon after its end trouble that comes again is the same trouble, to whoever is paged for it.
+const relapse = signal.Duration(10 * 60e9)
+
+// clearFor is how long it must be clear before an episode is closed: as long as the policy says, but for two
+// looks at the whole matrix at least, and longer where it came again before.
+func (t *turn) clearFor() signal.Duration {
+	clear := t.limits().EpisodeClear
+	if t.s.Episode.Relapsed {
+		clear = max(clear, relapse)
+	}
+	if t.o.Plan != nil {
+		clear = max(clear, 2*t.o.Plan.ConsiderEvery())
+	}
+	return clear
 }
 
 // trouble tells whether what stands now is worth an episode. Too little traffic is not.

@@ -142,7 +142,7 @@ func (b *book) outcomes(r Record, sinks []release.Sink) []release.Outcome {
 // tells gives what people have not been told of a release.
 func tells(r Record, sinks []release.Sink) []release.Action {
 	var out []release.Action
-	for _, a := range release.Pending(r.State, release.Observed{Namespace: r.Namespace, Spec: r.Spec, Sinks: sinks}) {
+	for _, a := range release.Pending(r.State, release.Observed{Now: now(), Namespace: r.Namespace, Spec: r.Spec, Sinks: sinks}) {
 		if a.Tells() {
 			out = append(out, a)
 		}

@@ -13,7 +13,8 @@ import (
 func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int, l *looking) (release.Observed, error) {
 	r, set, at := records[i], d.settings(), now()
 	o := release.Observed{Now: at, Namespace: r.Namespace, Spec: r.Spec, Plan: p.Plan, Mode: mode(p.Plan, set.Mode),
-		Newer: newer(records, i), BlindFor: set.BlindFor, Breaker: set.Breaker}
+		Newer: newer(records, i), BlindFor: set.BlindFor, Breaker: set.Breaker,
+		PagesPerHour: set.PagesPerHour, Pages: pages(p.Ledger, records, i)}
 	if !p.Gone && p.Plan == nil {
 		o.Invalid = invalid(p.Problems)
 	}
@@ -87,6 +88,17 @@ func newer(records []Record, i int) []release.Newer {
 		if r.Spec.Number > records[i].Spec.Number {
 			out = append(out, release.Newer{Name: r.Spec.Name(), Slot: r.Spec.Candidate.Slot,
 				Traffic: r.State.Phase != release.Deployed && r.State.Phase != "" && !r.State.Over()})
+		}
+	}
+	return out
+}
+
+// pages are those of the policy's other releases, which its budget counts.
+func pages(l release.Ledger, records []Record, i int) []release.Page {
+	out := l.PagesBut(records[i].Spec.Number)
+	for j, r := range records {
+		if j != i {
+			out = append(out, r.State.Pages()...)
 		}
 	}
 	return out

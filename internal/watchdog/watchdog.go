@@ -147,6 +147,8 @@ type Settings struct {
 	Breaker     release.Breaker
 	BlindFor    signal.Duration
 	PageExpires signal.Duration
+	// PagesPerHour is the budget of a policy's pages; 0: none.
+	PagesPerHour int
 	// Sinks are all sinks by name; true are pagers.
 	Sinks map[string]bool
 }

@@ -58,7 +58,7 @@ type World struct {
 func NewWorld() *World {
 	return &World{services: map[watchdog.Key]*Service{}, proms: map[string]*prometheus{}, Meter: &Meter{},
 		Sinks: map[string]*Sink{"oncall": newSink(true), "chat": newSink(false)}, Workers: 1, Takes: 20 * time.Millisecond,
-		settings: watchdog.Settings{Mode: release.Enforce, Breaker: release.Breaker{Namespaces: 3, Rollbacks: 3, Within: 10 * minute}, BlindFor: 2 * minute, PageExpires: 24 * hour,
+		settings: watchdog.Settings{Mode: release.Enforce, Breaker: release.Breaker{Namespaces: 3, Rollbacks: 3, Within: 10 * minute}, BlindFor: 2 * minute, PageExpires: 24 * hour, PagesPerHour: 6,
 			Sinks: map[string]bool{"oncall": true, "chat": false}},
 		lag: 100 * time.Millisecond, dataPlane: 3 * time.Second, rates: map[string]float64{}}
 }
