@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 GO ?= go
 BIN := .lab/bin
-NESTED := internal/lab/traffic
+NESTED := internal/lab/traffic internal/promql/against
 SEEDS ?= 2000
 SEED ?= 1
 

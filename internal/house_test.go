@@ -30,7 +30,8 @@ var mayImport = map[string][]string{
 	"internal/report":       {"finding", "judge", "milestone", "release", "signal"},
 	"internal/api/v1alpha1": {"release", "signal"},
 	"internal/probe":        {},
-	"internal/policy":       {"api/v1alpha1", "judge", "probe", "release", "schedule", "signal"},
+	"internal/promql":       {},
+	"internal/policy":       {"api/v1alpha1", "judge", "probe", "promql", "release", "schedule", "signal"},
 	"internal/config":       {"api/v1alpha1", "notify", "policy", "probe", "release", "signal"},
 	"internal/store":        {"api/v1alpha1", "release"},
 	"internal/istio":        {},
@@ -54,7 +55,7 @@ var mayImport = map[string][]string{
 }
 
 // pure are the packages of the core: functions of their arguments.
-var pure = []string{"signal", "schedule", "judge", "trend", "milestone", "release", "finding", "report"}
+var pure = []string{"signal", "schedule", "judge", "trend", "milestone", "release", "finding", "report", "promql"}
 
 // impure is what the core must not import, and unreachable what it must not reach through any other
 // package either (fmt itself reaches os).

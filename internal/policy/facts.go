@@ -120,7 +120,7 @@ func (r *reader) growth(path string, in v1alpha1.Growth) release.Question {
 		q.Of = r.metric(path+".started", in.Started)
 	}
 	if in.Limit != "" {
-		q.PromQL = r.expression(path+".limit", in.Limit)
+		q.PromQL = r.inner(path+".limit", in.Limit)
 	}
 	return q
 }

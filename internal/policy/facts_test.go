@@ -116,7 +116,7 @@ func TestThereAreOnlySoManyProbes(t *testing.T) {
 func TestRefusesFacts(t *testing.T) {
 	for name, c := range map[string]struct{ signal, want string }{
 		"an alert without a name":  {"name: a, alert: {name: ''}", "spec.signals[0].alert.name: is missing"},
-		"an alert's labels":        {"name: a, alert: {name: A, match: 'b=1'}", `spec.signals[0].alert.match: "b=1" is no label matcher`},
+		"an alert's labels":        {"name: a, alert: {name: A, match: 'b=1'}", `spec.signals[0].alert.match: unexpected '1' inside braces (character 3, at "1"); write label matchers`},
 		"an alert's placeholder":   {"name: a, alert: {name: A, match: 'b=\"${pod}\"'}", "spec.signals[0].alert.match: ${pod} is no placeholder"},
 		"a bound for an alert":     {"name: a, alert: {name: A}, rollback: {above: '0'}", "spec.signals[0].rollback: an alert fires or does not; write firing: true"},
 		"no bound for an alert":    {"name: a, alert: {name: A}, rollback: {firing: false}", "spec.signals[0].rollback: needs exactly one bound"},

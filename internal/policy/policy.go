@@ -63,7 +63,7 @@ func Parse(p *v1alpha1.WatchPolicy, d Defaults) (*release.Plan, []error) {
 // reader reads a spec and gathers what is wrong with it.
 type reader struct {
 	errs []error
-	// trust, plan and probes are for probes: whom they may ask, what their URLs are filled from, how many there are.
+	// plan is what texts are filled from; trust and probes are for probes: whom they may ask, how many there are.
 	trust  probe.Trust
 	plan   *release.Plan
 	probes int

@@ -4,16 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
+	"github.com/knowledgebeast/greenwatch/internal/promql"
 )
 
 var (
 	metricName  = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*$`)
 	placeholder = regexp.MustCompile(`\$\{[^}]*\}?`)
-	// matcher is one label matcher at the start of a text, its value in any of PromQL's quotes.
-	matcher = regexp.MustCompile("^\\s*(?:[a-zA-Z_][a-zA-Z0-9_]*|\"(?:[^\"\\\\]|\\\\.)+\")\\s*(=~|!~|!=|=)\\s*(\"(?:[^\"\\\\\\n]|\\\\.)*\"|'(?:[^'\\\\\\n]|\\\\.)*'|`[^`]*`)\\s*")
 )
 
 func (r *reader) metric(path string, m v1alpha1.MetricName) string {
@@ -23,20 +21,68 @@ func (r *reader) metric(path string, m v1alpha1.MetricName) string {
 	return string(m)
 }
 
+// matchers reads what stands between the braces of a selector whose metric is named outside of them.
 func (r *reader) matchers(path string, s v1alpha1.Selector) string {
-	r.placeholders(path, string(s))
-	if err := matchers(string(s)); err != nil {
-		r.fail(path, "%v", err)
-	}
+	return r.selector(path, s, false)
+}
+
+// selector reads label matchers; named is whether they may say the metric's name, too.
+func (r *reader) selector(path string, s v1alpha1.Selector, named bool) string {
+	r.parsed(path, string(s), func(text string) error {
+		names, err := promql.Matchers(text)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%w; write label matchers such as job=\"api\",code=~\"5..\"", err)
+		case names && !named:
+			return errors.New("names the metric a second time; leave __name__ out")
+		}
+		return nil
+	})
 	return string(s)
 }
 
+// expression reads PromQL that yields a number at each moment.
 func (r *reader) expression(path string, e v1alpha1.Expression) string {
-	r.placeholders(path, string(e))
-	if err := balanced(string(e)); err != nil {
-		r.fail(path, "%v", err)
-	}
+	r.parsed(path, string(e), func(text string) error {
+		t, err := promql.Check(text)
+		if err == nil && t != promql.Scalar && t != promql.Vector {
+			return fmt.Errorf("is a %s; want a scalar or an instant vector", t)
+		}
+		return err
+	})
 	return string(e)
+}
+
+// inner reads PromQL that yields a number for each of several series, and is put into an expression of ours.
+func (r *reader) inner(path string, e v1alpha1.Expression) string {
+	r.parsed(path, string(e), func(text string) error {
+		t, err := promql.Check(text)
+		if err == nil && t != promql.Vector {
+			return fmt.Errorf("is a %s; want an instant vector", t)
+		}
+		if _, swallowed := promql.Check("(" + text + ")"); err == nil && swallowed != nil {
+			return errors.New("ends with a comment; leave it out")
+		}
+		return err
+	})
+	return string(e)
+}
+
+// anyVersion stands for what ${version} will be, which is not known yet: something that is sound within quotes alone.
+const anyVersion = "1.2.3-x"
+
+// parsed sees to it that a text is sound as it will be asked, of either slot.
+func (r *reader) parsed(path, text string, check func(text string) error) {
+	before := len(r.errs)
+	if r.placeholders(path, text); len(r.errs) > before {
+		return
+	}
+	for _, s := range r.plan.Slots {
+		if err := check(r.plan.Filler(s.Name, anyVersion).Replace(text)); err != nil {
+			r.fail(path, "%v", err)
+			return
+		}
+	}
 }
 
 func (r *reader) placeholders(path, text string) {
@@ -47,101 +93,4 @@ func (r *reader) placeholders(path, text string) {
 			r.fail(path, "%s is no placeholder; write ${slot}, ${namespace}, ${deployment}, ${host} or ${version}", p)
 		}
 	}
-}
-
-// matchers tells what is wrong with a list of label matchers, as they stand between braces.
-func matchers(text string) error {
-	rest := strings.TrimSpace(text)
-	for rest != "" {
-		m := matcher.FindStringSubmatch(rest)
-		if m == nil {
-			return fmt.Errorf("%q is no label matcher; write them such as job=\"api\",code=~\"5..\"", rest)
-		}
-		if err := pattern(m[1], m[2]); err != nil {
-			return err
-		}
-		rest = rest[len(m[0]):]
-		if rest == "" {
-			return nil
-		}
-		if rest[0] != ',' {
-			return fmt.Errorf("a comma is missing before %q", rest)
-		}
-		rest = strings.TrimSpace(rest[1:])
-	}
-	return nil
-}
-
-// pattern tells whether the quoted value of a matcher is a regular expression, where it must be one.
-func pattern(operator, quoted string) error {
-	if !strings.HasSuffix(operator, "~") {
-		return nil
-	}
-	value := placeholder.ReplaceAllString(quoted[1:len(quoted)-1], "x")
-	if quoted[0] != '`' {
-		value = strings.ReplaceAll(value, `\\`, `\`)
-	}
-	if _, err := regexp.Compile(value); err != nil {
-		return fmt.Errorf("the pattern %s is no regular expression: %w", quoted, err)
-	}
-	return nil
-}
-
-// balanced tells whether the quotes and brackets of an expression are closed. Whether it means
-// anything, Prometheus will say.
-func balanced(text string) error {
-	var open []byte
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; c {
-		case '"', '\'', '`':
-			end := closing(text[i+1:], c)
-			if end < 0 {
-				return fmt.Errorf("the quote at %q is not closed", text[i:])
-			}
-			i += end + 1
-		case '#':
-			if n := strings.IndexByte(text[i:], '\n'); n >= 0 {
-				i += n
-			} else {
-				i = len(text)
-			}
-		case '(', '[', '{':
-			open = append(open, c)
-		case ')', ']', '}':
-			if len(open) == 0 || open[len(open)-1] != opener(c) {
-				return fmt.Errorf("the bracket at %q was not opened", text[i:])
-			}
-			open = open[:len(open)-1]
-		}
-	}
-	if len(open) > 0 {
-		return fmt.Errorf("a bracket %q is not closed", open[len(open)-1])
-	}
-	if strings.TrimSpace(text) == "" {
-		return errors.New("is empty")
-	}
-	return nil
-}
-
-// closing gives where a quoted string ends, or -1.
-func closing(text string, quote byte) int {
-	for i := 0; i < len(text); i++ {
-		switch {
-		case text[i] == quote:
-			return i
-		case text[i] == '\\' && quote != '`':
-			i++
-		}
-	}
-	return -1
-}
-
-func opener(c byte) byte {
-	switch c {
-	case ')':
-		return '('
-	case ']':
-		return '['
-	}
-	return '{'
 }

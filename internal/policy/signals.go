@@ -150,7 +150,7 @@ func (r *reader) sums(path string, in v1alpha1.Ratio) release.Question {
 		}
 	}
 	match := []string{r.named(path+".wholes", in.Wholes)}
-	if own := r.matchers(path+".match", in.Match); own != "" {
+	if own := r.selector(path+".match", in.Match, true); own != "" {
 		match = append(match, own)
 	}
 	return release.Question{Kind: signal.Ratio, Match: strings.Join(match, ","), Part: r.named(path+".parts", in.Parts)}
