@@ -35,7 +35,7 @@ func liveCanary(t *turn) {
 	case t.o.Plan != nil && (t.o.World.Least(slot) >= 1 || !t.s.Cutover.IsZero()):
 		t.s.Phase = Watching
 		if t.s.Cutover.IsZero() {
-			t.s.Cutover = t.o.Now
+			t.s.Cutover = max(t.o.Now, t.o.Spec.FirstSeen) // another leader's clock may have been ahead
 		}
 		t.s.Grid = append(t.s.Grid[:0], t.o.Plan.Schedule...)
 		t.nextCheck()

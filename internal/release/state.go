@@ -44,6 +44,7 @@ type Spec struct {
 	// +kubebuilder:validation:MaxLength=253
 	Policy string `json:"policy"`
 	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000000
 	Number    int64 `json:"number"`
 	Candidate Side  `json:"candidate"`
 	// Stable is what carried the majority of the traffic when the candidate was first seen. Its
@@ -52,7 +53,7 @@ type Spec struct {
 	// MidFlight marks a release that was under way at the first sight of its policy: it is observed only.
 	MidFlight bool           `json:"midFlight,omitempty"`
 	FirstSeen signal.Instant `json:"firstSeen"`
-	// Cutover is the first moment of 100 % in every watched route.
+	// Cutover is the first moment of 100 % in every watched route, not before FirstSeen.
 	Cutover signal.Instant `json:"cutover,omitempty"`
 	People  People         `json:"people,omitzero"`
 }
@@ -68,7 +69,7 @@ type People struct {
 	Reports []Report `json:"reports,omitempty"`
 }
 
-// Hold forbids automatic action for a time.
+// Hold forbids automatic action for a time, which ends within a year of the release's first sight.
 type Hold struct {
 	// +kubebuilder:validation:MaxLength=128
 	By string `json:"by"`

@@ -9,11 +9,11 @@ import (
 )
 
 // Instant is a moment in whole seconds since the Unix epoch; 0 means none. In JSON it is an
-// RFC 3339 string in UTC.
+// RFC 3339 string in UTC; the API takes those of the years 2000 to 2099.
 //
 // +kubebuilder:validation:Type=string
 // +kubebuilder:validation:Format=date-time
-// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$`
+// +kubebuilder:validation:Pattern=`^20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$`
 type Instant int64
 
 // At gives the Instant in which t falls.

@@ -27,7 +27,7 @@ import (
 // +kubebuilder:printcolumn:name="Cutover",type=string,priority=1,JSONPath=`.spec.cutover`
 // +kubebuilder:printcolumn:name="Step",type=string,priority=1,JSONPath=`.status.ladder.step`
 // +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.verdict.reason`
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.startsWith(self.spec.policy)",message="a release is named after its policy, with its number, such as knowledgebeast-17"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.startsWith(self.spec.policy + '-')",message="a release is named after its policy, with its number, such as knowledgebeast-17"
 type Release struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -35,6 +35,8 @@ type Release struct {
 	// +required
 	// +kubebuilder:validation:XValidation:rule="self.policy == oldSelf.policy && self.number == oldSelf.number && self.candidate == oldSelf.candidate && self.stable == oldSelf.stable && self.firstSeen == oldSelf.firstSeen && (has(self.midFlight) && self.midFlight) == (has(oldSelf.midFlight) && oldSelf.midFlight)",message="policy, number, candidate, stable, midFlight and firstSeen say which release it is and can't be changed; a person's word goes into people"
 	// +kubebuilder:validation:XValidation:rule="!has(oldSelf.cutover) || (has(self.cutover) && self.cutover == oldSelf.cutover)",message="cutover is written once; the schedule counts from it"
+	// +kubebuilder:validation:XValidation:rule="!has(self.cutover) || self.cutover >= self.firstSeen",message="cutover lies before firstSeen; the traffic can't have moved to what was not there"
+	// +kubebuilder:validation:XValidation:rule="!has(self.people) || !has(self.people.hold) || self.people.hold.until <= self.firstSeen + duration('8784h')",message="a hold ends within a year of firstSeen; hold again later, or accept the release"
 	Spec   release.Spec  `json:"spec"`
 	Status release.State `json:"status,omitzero"`
 }

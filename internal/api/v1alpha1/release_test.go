@@ -2,6 +2,7 @@ package v1alpha1_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -17,7 +18,8 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
-const seen signal.Instant = 1_700_000_000
+// seen is the last day of 2025.
+const seen signal.Instant = 1_767_139_200
 
 func newRelease(policy string) *v1alpha1.Release {
 	spec := release.Spec{
@@ -86,6 +88,39 @@ func TestReleaseCutoverIsWrittenOnce(t *testing.T) {
 	}
 }
 
+// What lies outside of 2000 to 2099, before the release was first seen, or a year after it, is refused.
+func TestReleaseInstantsAreBounded(t *testing.T) {
+	s := newServer(t)
+	const cutover, until = `{"spec":{"cutover":%q}}`, `{"spec":{"people":{"hold":{"by":"alice","until":%q}}}}`
+	r := s.store(t, newRelease("bounded"))
+	for _, c := range []struct{ merge, at, want string }{
+		{cutover, "1971-01-01T00:00:00Z", "lies before firstSeen"},
+		{cutover, "0001-01-01T00:00:00Z", "lies before firstSeen"},
+		{cutover, "9999-12-31T23:59:59Z", "spec.cutover"},
+		{cutover, "2100-01-01T00:00:00Z", "spec.cutover"},
+		{cutover, "2025-12-30T23:59:59Z", "lies before firstSeen"},
+		{cutover, "2025-12-31T00:59:59+01:00", "lies before firstSeen"},
+		{until, "0001-01-01T00:00:00Z", "spec.people.hold.until"},
+		{until, "9999-12-31T23:59:59Z", "a hold ends within a year"},
+		{until, "2027-01-01T00:00:01Z", "a hold ends within a year"},
+		{until, "2027-01-01T00:00:00Z", ""},
+		{cutover, "2025-12-31T00:00:00Z", ""},
+	} {
+		err := s.patch(t, r.Name, fmt.Sprintf(c.merge, c.at))
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf(c.merge+": got %v, want %q", c.at, err, c.want)
+		}
+	}
+	for _, at := range []signal.Instant{-62_135_596_800, 31_536_000, 4_102_444_800} { // the years 1, 1971 and 2100
+		r := newRelease("early")
+		r.Spec.FirstSeen = at
+		err := s.Post().Namespace(s.Namespace).Resource("releases").Body(r).Do(t.Context()).Error()
+		if err == nil || !strings.Contains(err.Error(), "spec.firstSeen") {
+			t.Errorf("first seen %s: got %v, want a refusal", at, err)
+		}
+	}
+}
+
 func TestPeopleMaySpeakAndTakeItBack(t *testing.T) {
 	s := newServer(t)
 	r := s.store(t, newRelease("people"))
@@ -126,16 +161,20 @@ func TestPeopleMaySpeakAndTakeItBack(t *testing.T) {
 
 func TestReleaseIsNamedAfterItsPolicy(t *testing.T) {
 	s := newServer(t)
-	r := newRelease("named")
-	r.Name = "another-3"
-	err := s.Post().Namespace(s.Namespace).Resource("releases").Body(r).Do(t.Context()).Error()
-	if err == nil || !strings.Contains(err.Error(), "named after its policy") {
-		t.Errorf("want a refusal, got %v", err)
+	for name, want := range map[string]string{
+		"another-3": "named after its policy", "named": "named after its policy", "named3": "named after its policy", "named-3": "",
+	} {
+		r := newRelease("named")
+		r.Name = name
+		err := s.Post().Namespace(s.Namespace).Resource("releases").Body(r).Do(t.Context()).Error()
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: got %v, want %q", name, err, want)
+		}
 	}
 }
 
-// state is a life with as much in it as can be.
-func state() release.State {
+// state is a life with as much in it as can be, of a release in a namespace.
+func state(namespace string) release.State {
 	bound := signal.Number(0.05)
 	nan, before := signal.Number(math.NaN()), signal.Number(0.1)
 	cell := judge.Cell{Tier: judge.Rollback, Bound: judge.Bound{Above: &bound}, For: signal.Duration(300e9)}
@@ -155,7 +194,7 @@ func state() release.State {
 		},
 	}
 	plan := release.Plan{
-		Namespace: "default", Policy: "shop", Generation: 2, Mode: release.Enforce, VirtualService: "shop",
+		Namespace: namespace, Policy: "shop", Generation: 2, Mode: release.Enforce, VirtualService: "shop",
 		Slots:    []release.Slot{{Name: "blue", Deployment: "b", Host: "b"}, {Name: "green", Deployment: "g", Host: "g", Subset: "s"}},
 		Requests: &release.Question{Signal: "requests", Kind: signal.Ratio, Metric: "http_requests_total"},
 		Schedule: schedule.Default(), GuardEvery: signal.Duration(15e9),
@@ -186,7 +225,7 @@ func TestReleaseStatusRoundTrip(t *testing.T) {
 	for name, want := range map[string]release.State{
 		"empty":  {},
 		"first":  {Phase: release.Deployed},
-		"filled": state(),
+		"filled": state(s.Namespace),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := s.store(t, newRelease("status-"+name))
