@@ -24,7 +24,7 @@ func reportSeen(ctx context.Context, o cli.ReportOptions) (release.Report, error
 	if err != nil {
 		return release.Report{}, err
 	}
-	by, err := p.name(ctx)
+	by, err := p.signer(ctx, o.By)
 	if err != nil {
 		return release.Report{}, err
 	}
@@ -33,7 +33,7 @@ func reportSeen(ctx context.Context, o cli.ReportOptions) (release.Report, error
 		made, err = p.reports(ctx, o, by)
 		return err
 	})
-	return made, err
+	return made, p.refused(err)
 }
 
 func (p person) reports(ctx context.Context, o cli.ReportOptions, by string) (release.Report, error) {

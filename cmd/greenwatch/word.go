@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -22,7 +20,7 @@ func say(ctx context.Context, w cli.Word) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	by, err := p.name(ctx)
+	by, err := p.signer(ctx, w.By)
 	if err != nil {
 		return "", err
 	}
@@ -32,16 +30,7 @@ func say(ctx context.Context, w cli.Word) (string, error) {
 	}
 	_, err = p.objects.Resource(v1alpha1.Releases()).Namespace(p.namespace).Patch(ctx, w.Release, types.MergePatchType, patch,
 		metav1.PatchOptions{FieldManager: "kubectl-greenwatch"})
-	return by, err
-}
-
-// name asks the API server who the person is.
-func (p person) name(ctx context.Context) (string, error) {
-	who, err := p.kube.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
-	if err != nil {
-		return "", fmt.Errorf("ask the API server who you are: %w", err)
-	}
-	return who.Status.UserInfo.Username, nil
+	return by, p.refused(err)
 }
 
 // people is the change of spec.people that a word makes. A null takes a field away: a word said without a

@@ -171,6 +171,7 @@ func TestAPersonsWordReachesTheRelease(t *testing.T) {
 		"greenwatch hold kb-1":          {Word{Release: "kb-1", Hold: 4 * time.Hour}, "release kb-1 is held for 4h0m0s, by the word of alice\n"},
 		"greenwatch hold kb-1 --for 5m": {Word{Release: "kb-1", Hold: 5 * time.Minute}, "release kb-1 is held for 5m0s, by the word of alice\n"},
 		"greenwatch resume kb-1":        {Word{Release: "kb-1", Resume: true}, "release kb-1 is not held any more, by the word of alice\n"},
+		"greenwatch accept kb-1 --by a": {Word{Release: "kb-1", Decision: release.ChooseAccept, By: "a"}, "release kb-1 is accepted, by the word of alice\n"},
 	} {
 		f := &fake{}
 		code, stdout, stderr := call(t, f, line)

@@ -18,6 +18,11 @@ func clusterFlags(f *pflag.FlagSet, c *Cluster) {
 	f.StringVarP(&c.Namespace, "namespace", "n", "", "namespace to look in (default: the context's)")
 }
 
+// byFlag is for API servers that can't tell who the caller is.
+func byFlag(f *pflag.FlagSet, by *string) {
+	f.StringVar(by, "by", "", "your name as the API server knows it, where it can't tell (before Kubernetes 1.28)")
+}
+
 // output is the value of -o.
 type output string
 

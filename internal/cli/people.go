@@ -19,6 +19,8 @@ type Word struct {
 	Hold   time.Duration
 	Resume bool
 	Reason string
+	// By is the name that it is said by; empty: the one that the API server knows the caller by.
+	By string
 }
 
 // Saying delivers a person's word and gives the name that it was said by.
@@ -74,7 +76,7 @@ func wordCommand(name string, d Deps, w *Word, verb, short, long string, done fu
 	cmd := &cobra.Command{
 		Use:     verb + " RELEASE",
 		Short:   short,
-		Long:    long + "\n\nKubernetes decides who may: it takes the right to patch releases.",
+		Long:    long + "\n\nKubernetes decides who may: it takes the right to patch releases. The word is said by the\nname that the API server knows you by, and no other is taken.",
 		Example: examples(name, "NAME "+verb+` knowledgebeast-17 -n production --reason "what everybody should know"`),
 		Args:    takes(exactlyOne("RELEASE")),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -92,5 +94,6 @@ func wordCommand(name string, d Deps, w *Word, verb, short, long string, done fu
 	}
 	clusterFlags(cmd.Flags(), &w.Cluster)
 	cmd.Flags().StringVar(&w.Reason, "reason", "", "why, for everybody who asks later")
+	byFlag(cmd.Flags(), &w.By)
 	return cmd
 }

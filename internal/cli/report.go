@@ -16,6 +16,8 @@ type ReportOptions struct {
 	Release string
 	// Kind and Text are of a new report; Retract is the ID of one that was made.
 	Kind, Text, Retract string
+	// By is who makes the report; empty: as the API server knows the caller.
+	By string
 }
 
 // Reporting writes a report, or retracts one, and gives it as it stands.
@@ -30,7 +32,8 @@ func reportCommand(name string, d Deps) *cobra.Command {
 The guard judges it at its next look, by the policy's signal for reports of that
 kind: it may move the traffic back. A report counts until it is retracted.
 
-Kubernetes decides who may: it takes the rights to get and to patch releases.`,
+Kubernetes decides who may: it takes the rights to get and to patch releases. A report
+is made in your own name; another's can be retracted, and nothing else.`,
 		Example: examples(name, `NAME report knowledgebeast-17 -n production --kind security --text "tokens in the answers"`,
 			"NAME report knowledgebeast-17 -n production --retract security-1"),
 		Args: takes(exactlyOne("RELEASE")),
@@ -54,6 +57,7 @@ Kubernetes decides who may: it takes the rights to get and to patch releases.`,
 	clusterFlags(cmd.Flags(), &o.Cluster)
 	cmd.Flags().StringVar(&o.Kind, "kind", "", "what it is about: a kind that the policy has a signal for")
 	cmd.Flags().StringVar(&o.Text, "text", "", "what was seen, for everybody who asks later")
+	byFlag(cmd.Flags(), &o.By)
 	cmd.Flags().StringVar(&o.Retract, "retract", "", "take back the report of this ID")
 	return cmd
 }
