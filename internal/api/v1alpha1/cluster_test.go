@@ -18,7 +18,7 @@ const visitor = "visitor"
 
 var shared = lab.Shared{Options: lab.Options{
 	NoIstiod: true,
-	Users:    []lab.User{lab.ServiceAccount(visitor, "default", visitor)},
+	Users:    cast,
 }}
 
 func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
