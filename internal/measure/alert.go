@@ -29,12 +29,7 @@ func (c *Client) alert(ctx context.Context, a signal.Ask, r Range) signal.Readin
 		columns = append(columns, column{colStanding, fmt.Sprintf("count(%s and %s)", firing, at(firing, a.Since))})
 	}
 	reading.Queries = []string{columns[0].expr}
-	answer, err := c.over(ctx, columns, r, 0)
-	if err != nil {
-		cause, detail := explain(err)
-		return unknown(reading, cause, detail)
-	}
-	t, err := newTable(answer)
+	t, err := c.counts(ctx, columns, r, 0)
 	if err != nil {
 		cause, detail := explain(err)
 		return unknown(reading, cause, detail)

@@ -2,7 +2,6 @@ package measure
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -104,12 +103,9 @@ func (a *answer) data() error {
 
 func (a *answer) result() error {
 	if a.want == model.ValScalar {
-		a.scalar = &model.SamplePair{}
-		return a.pair("the result", func(t model.Time) (err error) {
-			a.scalar.Timestamp = t
-			a.scalar.Value, err = a.number()
-			return err
-		})
+		number, err := a.number()
+		a.scalar = &number
+		return err
 	}
 	a.series = []*model.SampleStream{}
 	return a.list("the result", a.one)
@@ -181,69 +177,64 @@ func (a *answer) labels(into model.Metric) func() error {
 	}
 }
 
-// sample reads a sample of a series, whose value is read by value.
-func (a *answer) sample(into *[]model.SamplePair, value func() (model.SampleValue, error)) func() error {
+// sample reads a sample of a series, as read does.
+func (a *answer) sample(into *[]model.SamplePair, read func() (model.SamplePair, error)) func() error {
 	return func() error {
-		return a.pair("a sample", func(t model.Time) error {
-			var last model.Time
-			n := len(*into)
-			if n > 0 {
-				last = (*into)[n-1].Timestamp
-			}
-			if n == a.shape.samples {
-				return tooLarge(fmt.Sprintf("a series has more than %d samples", n))
-			}
-			if err := a.shape.at(t, last, n == 0); err != nil {
-				return err
-			}
-			v, err := value()
-			if err != nil {
-				return err
-			}
-			*into = append(*into, model.SamplePair{Timestamp: t, Value: v})
-			return a.room.keep(a.ctx, sampleKept)
-		})
+		n := len(*into)
+		if n == a.shape.samples {
+			return tooLarge(fmt.Sprintf("a series has more than %d samples", n))
+		}
+		next, err := read()
+		if err != nil {
+			return err
+		}
+		var last model.Time
+		if n > 0 {
+			last = (*into)[n-1].Timestamp
+		}
+		if err := a.shape.at(next.Timestamp, last, n == 0); err != nil {
+			return err
+		}
+		*into = append(*into, next)
+		return a.room.keep(a.ctx, sampleKept)
 	}
 }
 
-// pair reads a time and what stands beside it.
-func (a *answer) pair(what string, value func(model.Time) error) error {
-	if err := a.open('[', what); err != nil {
-		return err
-	}
-	word, err := a.next()
+// number reads a time and a number, which is a text, as JSON has no NaN.
+func (a *answer) number() (model.SamplePair, error) {
+	var text string
+	t, err := a.pair(&text)
 	if err != nil {
-		return err
-	}
-	n, ok := word.(json.Number)
-	if !ok {
-		return fmt.Errorf("a sample's time is %s; want a number", kindOf(word))
-	}
-	t, err := n.Float64()
-	if err != nil || math.Abs(t) > math.MaxUint32 {
-		return fmt.Errorf("a sample's time is %.20s seconds", n)
-	}
-	if err := value(model.Time(math.Round(t * 1000))); err != nil {
-		return err
-	}
-	return a.open(']', "a sample's end")
-}
-
-// number reads a number as a text, as JSON has no NaN.
-func (a *answer) number() (model.SampleValue, error) {
-	text, err := a.text("a sample's value")
-	if err != nil {
-		return 0, err
+		return model.SamplePair{}, err
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil {
-		return 0, fmt.Errorf("a sample's value is %.32q; want a number", text)
+		return model.SamplePair{}, fmt.Errorf("a sample's value is %.32q; want a number", text)
 	}
-	return model.SampleValue(v), nil
+	return model.SamplePair{Timestamp: t, Value: model.SampleValue(v)}, nil
 }
 
-func (a *answer) histogram() (model.SampleValue, error) {
-	return model.SampleValue(math.NaN()), a.object("a histogram", nil)
+// histogram reads a time and a histogram, of which nothing is kept.
+func (a *answer) histogram() (model.SamplePair, error) {
+	var h struct{}
+	t, err := a.pair(&h)
+	return model.SamplePair{Timestamp: t, Value: model.SampleValue(math.NaN())}, err
+}
+
+// pair reads a list of a time and what stands beside it: one word, as there are many of them.
+func (a *answer) pair(value any) (model.Time, error) {
+	var at float64
+	both := []any{&at, value}
+	if err := a.decode(&both); err != nil {
+		return 0, fmt.Errorf("a sample can't be read: %w", err)
+	}
+	if len(both) != 2 || both[0] == nil || both[1] == nil {
+		return 0, errors.New("a sample is no time with a value")
+	}
+	if math.Abs(at) > math.MaxUint32 {
+		return 0, fmt.Errorf("a sample is of %g s since 1970", at)
+	}
+	return model.Time(math.Round(at * 1000)), nil
 }
 
 // merged puts samples of two kinds in the order of their times.

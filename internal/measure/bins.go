@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -83,11 +84,14 @@ func newPoints(s *model.SampleStream) points {
 // table is an answer by columns.
 type table map[string]points
 
-// newTable's error is that of an answer in which a column comes twice.
-func newTable(m model.Matrix) (table, error) {
+// newTable's error is that of an answer in which a column comes twice, or one that was not asked for.
+func newTable(m model.Matrix, asked []column) (table, error) {
 	t := table{}
 	for _, s := range m {
 		name := string(s.Metric[tag])
+		if !slices.ContainsFunc(asked, func(c column) bool { return c.name == name }) {
+			return nil, unasked(name)
+		}
 		if name == colBucket {
 			name += string(s.Metric[model.BucketLabel])
 		}
@@ -97,6 +101,10 @@ func newTable(m model.Matrix) (table, error) {
 		t[name] = newPoints(s)
 	}
 	return t, nil
+}
+
+func unasked(column string) error {
+	return &v1.Error{Type: v1.ErrBadResponse, Msg: fmt.Sprintf("column %.64q came, which was not asked for", column)}
 }
 
 // totals are the columns that count events, and the columns that go with them, in the order in which

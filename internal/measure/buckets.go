@@ -42,9 +42,12 @@ func (c *Client) buckets(ctx context.Context, a signal.Ask, now signal.Instant) 
 	}
 	for _, s := range vector {
 		end, err := strconv.ParseFloat(string(s.Metric[model.BucketLabel]), 64)
-		switch {
-		case s.Metric[tag] == colNative:
+		switch col := string(s.Metric[tag]); {
+		case col == colNative:
 			seen.Native = true
+		case col != colBucket:
+			cause, detail := explain(unasked(col))
+			return signal.Buckets{Signal: a.Signal, Cause: cause, Detail: detail}
 		case err == nil && finite(end):
 			seen.Ends = append(seen.Ends, signal.Number(end))
 		}

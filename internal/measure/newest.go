@@ -210,7 +210,7 @@ func newScrapes(v model.Vector, now signal.Instant, selectors int) (scrapes, err
 		}
 		index, err := strconv.Atoi(strings.TrimPrefix(col, colSamples))
 		if err != nil || index < 0 || index >= selectors {
-			return scrapes{}, &v1.Error{Type: v1.ErrBadResponse, Msg: fmt.Sprintf("column %.64q was not asked for", col)}
+			return scrapes{}, unasked(col)
 		}
 		if job := string(sample.Metric["job"]); n > s.longest[job].samples {
 			labels := sample.Metric.Clone()

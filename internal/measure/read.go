@@ -50,19 +50,10 @@ func (c *Client) read(ctx context.Context, a signal.Ask, r Range) signal.Reading
 		return unknown(reading, signal.QueryError, err.Error())
 	}
 	reading.Queries = table{}.behind(q.columns)
-	answer, err := c.over(ctx, q.columns, r, q.lookback)
-	var many tooMany
-	if a.Kind == signal.Query && errors.As(err, &many) {
-		return manySeries(reading, fmt.Sprintf("more than %d", many.most), many.like)
-	}
-	if err != nil {
-		cause, detail := explain(err)
-		return unknown(reading, cause, detail)
-	}
 	if a.Kind == signal.Query {
-		return numbers(reading, answer, r)
+		return c.number(ctx, reading, q, r)
 	}
-	t, err := newTable(answer)
+	t, err := c.counts(ctx, q.columns, r, q.lookback)
 	if err != nil {
 		cause, detail := explain(err)
 		return unknown(reading, cause, detail)
@@ -80,17 +71,26 @@ func (c *Client) read(ctx context.Context, a signal.Ask, r Range) signal.Reading
 	return reading
 }
 
+// number reads what is to be one number per bin.
+func (c *Client) number(ctx context.Context, reading signal.Reading, q question, r Range) signal.Reading {
+	answer, err := c.over(ctx, q.columns, r, q.lookback)
+	if many, ok := errors.AsType[tooMany](err); ok {
+		return manySeries(reading, fmt.Sprintf("more than %d", many.most), many.like)
+	}
+	if err != nil {
+		cause, detail := explain(err)
+		return unknown(reading, cause, detail)
+	}
+	return numbers(reading, answer, r)
+}
+
 // count makes bins of a table, and asks for the targets' history where they need it.
 func (c *Client) count(ctx context.Context, reading signal.Reading, q question, t table, r Range) signal.Reading {
 	reading.Queries = t.behind(q.columns)
 	var past table
 	if t.silent() || t.any(colAppeared) {
-		answer, err := c.over(ctx, q.history, r, 0)
-		if err != nil {
-			cause, detail := explain(err)
-			return unknown(reading, cause, detail)
-		}
-		if past, err = newTable(answer); err != nil {
+		var err error
+		if past, err = c.counts(ctx, q.history, r, 0); err != nil {
 			cause, detail := explain(err)
 			return unknown(reading, cause, detail)
 		}
@@ -116,6 +116,15 @@ func (c *Client) mismatch(ctx context.Context, reading signal.Reading, a signal.
 		return unknown(reading, signal.Mismatch, fmt.Sprintf("%s has %.0f series, but none with %s, now or in the hour before", a.Metric, float64(v[0].Value), labels))
 	}
 	return reading
+}
+
+// counts asks for columns that each have a name, at the end of each bin.
+func (c *Client) counts(ctx context.Context, columns []column, r Range, lookback time.Duration) (table, error) {
+	m, err := c.over(ctx, columns, r, lookback)
+	if err != nil {
+		return nil, err
+	}
+	return newTable(m, columns)
 }
 
 // over asks for columns at the end of each bin, in as many queries as the server's limit needs.

@@ -50,10 +50,22 @@ func newTokens(r io.Reader, most int64) *tokens {
 // next gives the next word, of which there must be one.
 func (t *tokens) next() (json.Token, error) {
 	word, err := t.json.Token()
-	if t.body.word = 0; errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, errors.New("it ends early")
+	t.body.word = 0
+	return word, early(err)
+}
+
+// decode reads a value that is as short as a word.
+func (t *tokens) decode(into any) error {
+	err := t.json.Decode(into)
+	t.body.word = 0
+	return early(err)
+}
+
+func early(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("it ends early")
 	}
-	return word, err
+	return err
 }
 
 // end wants nothing more to come.
