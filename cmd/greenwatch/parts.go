@@ -149,6 +149,9 @@ func secret(path string) (notify.Secret, error) {
 	return s, nil
 }
 
+// answerMemory is what the answers of all servers may hold in memory while they are read, in bytes: see measure.Memory.
+const answerMemory = 64 << 20
+
 // newServers makes the clients of the Prometheus servers of the daemon's file. What panics at one question is
 // counted and logged, with its stack.
 func newServers(all []config.Prometheus, m *meter.Meter, log *zap.Logger) (servers, error) {
@@ -159,10 +162,11 @@ func newServers(all []config.Prometheus, m *meter.Meter, log *zap.Logger) (serve
 		}
 		log.Error("caught a panic", zap.String("at", "query"), zap.Error(p), zap.String("stack", p.Stack))
 	}
+	memory := measure.NewMemory(answerMemory)
 	var errs []error
 	for i, p := range all {
 		c, err := measure.New(measure.Options{URL: p.URL, Timeout: p.Timeout, Concurrency: p.Concurrency, Transport: bearer(p.BearerTokenFile),
-			Panicked: panicked})
+			Memory: memory, Panicked: panicked})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("prometheus[%d] (%s): %w", i, p.Name, err))
 			continue
@@ -183,25 +187,32 @@ func newProber(trust func() probe.Trust) prober {
 	}
 }
 
-// bearer adds the token in a file to each request; the file is read each time, since tokens rotate.
+// bearer adds the token in a file to each request.
 func bearer(path string) http.RoundTripper {
 	if path == "" {
 		return nil
 	}
-	return withToken(path)
+	return withToken{path, measure.NewTransport()}
 }
 
-type withToken string
+// withToken reads the file for each request, since tokens rotate.
+type withToken struct {
+	path string
+	next http.RoundTripper
+}
 
 // RoundTrip implements http.RoundTripper.
 func (w withToken) RoundTrip(r *http.Request) (*http.Response, error) {
-	token, err := secret(string(w))
+	token, err := secret(w.path)
 	if err != nil {
+		if r.Body != nil {
+			r.Body.Close()
+		}
 		return nil, err
 	}
 	r = r.Clone(r.Context())
 	r.Header.Set("Authorization", "Bearer "+token.Reveal())
-	return http.DefaultTransport.RoundTrip(r)
+	return w.next.RoundTrip(r)
 }
 
 // watch makes the caches; run fills and keeps them.

@@ -86,13 +86,15 @@ type Kubernetes struct {
 }
 
 // Prometheus is a server that policies may name. Timeout is of one query, Concurrency the most
-// queries at once.
+// queries at once. The file of the bearer token is read again for each request. TokenOverHTTP says that the token may
+// go over the network as it is.
 type Prometheus struct {
 	Name            string        `json:"name"`
 	URL             string        `json:"url"`
 	Timeout         time.Duration `json:"timeout"`
 	Concurrency     int           `json:"concurrency"`
 	BearerTokenFile string        `json:"bearerTokenFile"`
+	TokenOverHTTP   bool          `json:"tokenOverHTTP"`
 }
 
 // Notifier is a sink that policies may name, of exactly one kind.

@@ -118,7 +118,7 @@ namespaces: [production, staging]
 listen: 127.0.0.1:0
 leaderElection: {enabled: false}
 prometheus:
-- {name: main, url: http://p:9090/prom, bearerTokenFile: /run/token}
+- {name: main, url: http://p:9090/prom, bearerTokenFile: /run/token, tokenOverHTTP: true}
 - {name: slow, url: https://q, timeout: 1m, concurrency: 1}
 notifiers:
 - {name: oncall, pagerduty: {routingKeyFile: /run/key, url: https://events.eu.pagerduty.com}}
@@ -139,7 +139,7 @@ defaults:
 	want.Mode, want.Namespaces, want.Listen = release.Observe, []string{"production", "staging"}, "127.0.0.1:0"
 	want.LeaderElection.Enabled = false
 	want.Prometheus = []config.Prometheus{
-		{Name: "main", URL: "http://p:9090/prom", Timeout: 10 * time.Second, Concurrency: 4, BearerTokenFile: "/run/token"},
+		{Name: "main", URL: "http://p:9090/prom", Timeout: 10 * time.Second, Concurrency: 4, BearerTokenFile: "/run/token", TokenOverHTTP: true},
 		{Name: "slow", URL: "https://q", Timeout: time.Minute, Concurrency: 1},
 	}
 	want.Notifiers = []config.Notifier{
@@ -211,6 +211,27 @@ defaults:
 	for i, line := range lines {
 		if !strings.HasPrefix(line, want[i]) {
 			t.Errorf("line %d: want %s…, got %s", i, want[i], line)
+		}
+	}
+}
+
+func TestATokenIsSentWhereNobodyReadsIt(t *testing.T) {
+	for server, want := range map[string]bool{
+		"url: https://prometheus.example.com":                      true,
+		"url: http://127.0.0.1:9090":                               true,
+		"url: http://localhost:9090":                               true,
+		"url: 'http://[::1]:9090'":                                 true,
+		"url: http://prometheus:9090, tokenOverHTTP: true":         true,
+		"url: http://prometheus:9090":                              false,
+		"url: HTTP://prometheus:9090":                              false,
+		"url: http://localhost.example.com":                        false,
+		"url: http://10.0.0.1:9090, tokenOverHTTP: false":          false,
+		"url: 'http://127.0.0.1.example.com', timeout: 5s":         false,
+		"url: https://prometheus.example.com, tokenOverHTTP: true": true,
+	} {
+		_, err := config.Parse("f", []byte("prometheus: [{name: main, bearerTokenFile: /token, "+server+"}]"))
+		if (err == nil) != want {
+			t.Errorf("%s: error %v, want accepted %t", server, err, want)
 		}
 	}
 }

@@ -139,6 +139,9 @@ func (v *validator) servers(servers []Prometheus) {
 		v.url(path+".url", p.URL)
 		v.lasts(path+".timeout", p.Timeout, 100*time.Millisecond)
 		v.atLeast(path+".concurrency", p.Concurrency, 1)
+		if p.BearerTokenFile != "" && !p.TokenOverHTTP && inTheClear(p.URL) {
+			v.fail(path+".bearerTokenFile", "the token would go over the network unencrypted; write an https url, or tokenOverHTTP: true where the network is trusted")
+		}
 	}
 }
 
@@ -195,6 +198,15 @@ func (v *validator) file(path, s string) {
 	if s == "" {
 		v.fail(path, "is missing; write the file that the secret is mounted as")
 	}
+}
+
+// inTheClear tells whether what is sent to a URL can be read on its way. What stays on this machine can't.
+func inTheClear(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" {
+		return false
+	}
+	return u.Hostname() != "localhost" && !net.ParseIP(u.Hostname()).IsLoopback()
 }
 
 // url refuses what would hide a secret in the file. The text itself is not repeated then.
