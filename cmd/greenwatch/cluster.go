@@ -40,6 +40,8 @@ type cluster struct {
 	defaults  func() policy.Defaults
 	invalid   func(p *v1alpha1.WatchPolicy, message string)
 	coarse    func(p *v1alpha1.WatchPolicy, message string)
+	lifted    func(p *v1alpha1.WatchPolicy, message string)
+	overspent func(p *v1alpha1.WatchPolicy, message string)
 	policies  latest[*v1alpha1.WatchPolicy]
 	releases  latest[*v1alpha1.Release]
 	overlaps  overlaps
@@ -167,7 +169,7 @@ func (c *cluster) policy(_ context.Context, k watchdog.Key) (watchdog.Policy, er
 	p := c.policies.newer(cached)
 	p = p.DeepCopy()
 	p.Spec, p.Generation = cached.Spec, cached.Generation
-	out := watchdog.Policy{Key: k, Generation: p.Generation, Ledger: p.Status.Ledger, Handle: p}
+	out := watchdog.Policy{Key: k, Generation: p.Generation, Ledger: p.Status.Ledger, Handle: p, Overspent: overspent(p)}
 	plan, errs := policy.Parse(p, c.defaults())
 	if err := c.overlaps.of(name(k)); err != nil {
 		plan, errs = nil, append(errs, err)
@@ -189,8 +191,14 @@ func (c *cluster) fresh(ctx context.Context, p watchdog.Policy) (watchdog.Policy
 	cached := p.Handle.(*v1alpha1.WatchPolicy)
 	live = live.DeepCopy()
 	live.Spec, live.Generation = cached.Spec, cached.Generation
-	p.Ledger, p.Handle = live.Status.Ledger, live
+	p.Ledger, p.Handle, p.Overspent = live.Status.Ledger, live, overspent(live)
 	return p, nil
+}
+
+// overspent tells whether a policy's status says that it has used up its budget of Prometheus' time.
+func overspent(p *v1alpha1.WatchPolicy) bool {
+	b := condition(p.Status.Conditions, policy.ConditionBudget)
+	return b != nil && b.Status == "False"
 }
 
 // active gives a policy's active releases.
@@ -317,36 +325,63 @@ func (c *cluster) saveLedger(ctx context.Context, p watchdog.Policy, ledger rele
 		errs = append(errs, policy.Because(policy.Reason(x.Reason), "%s", x.Message))
 	}
 	was := condition(next.Conditions, policy.ConditionReady)
-	ready := policy.Ready(now(), p.Generation, was, errs...)
+	notes := policy.Lifted(old, c.defaults())
+	ready := policy.Noting(policy.Ready(now(), p.Generation, was, errs...), notes)
 	next.Conditions = []gwsignal.Condition{ready}
 	// What was seen of the bounds stands while they are the same.
 	if v := condition(old.Status.Conditions, policy.ConditionVisible); v != nil && p.Plan != nil && v.ObservedGeneration == p.Generation {
 		next.Conditions = append(next.Conditions, *v)
 	}
+	if b := condition(old.Status.Conditions, policy.ConditionBudget); b != nil {
+		next.Conditions = append(next.Conditions, *b)
+	}
 	saved, err := c.store.SavePolicyStatus(ctx, old, next)
 	if err != nil {
 		return conflict(err)
 	}
 	c.policies.put(saved)
-	if ready.Status == "False" && (was == nil || was.Message != ready.Message) {
+	switch news := was == nil || was.Message != ready.Message; {
+	case news && ready.Status == "False":
 		c.invalid(saved, ready.Reason+": "+ready.Message)
+	case news && ready.Message != "":
+		c.lifted(saved, ready.Message)
 	}
 	return nil
+}
+
+// saveBudget writes into a policy's status whether it has used up its budget of Prometheus' time.
+func (c *cluster) saveBudget(ctx context.Context, p watchdog.Policy, spent bool) error {
+	old := p.Handle.(*v1alpha1.WatchPolicy)
+	budget := policy.Budget(now(), p.Generation, condition(old.Status.Conditions, policy.ConditionBudget), spent)
+	saved, err := c.saveCondition(ctx, old, budget)
+	if err == nil && spent {
+		c.overspent(saved, budget.Message)
+	}
+	return err
+}
+
+// saveCondition writes one condition of a policy's status.
+func (c *cluster) saveCondition(ctx context.Context, old *v1alpha1.WatchPolicy, x gwsignal.Condition) (*v1alpha1.WatchPolicy, error) {
+	next := *old.Status.DeepCopy()
+	next.Conditions = slices.DeleteFunc(next.Conditions, func(c gwsignal.Condition) bool { return c.Type == x.Type })
+	next.Conditions = append(next.Conditions, x)
+	saved, err := c.store.SavePolicyStatus(ctx, old, next)
+	if err != nil {
+		return nil, conflict(err)
+	}
+	c.policies.put(saved)
+	return saved, nil
 }
 
 // saveBuckets writes into a policy's status which of its bounds can be seen.
 func (c *cluster) saveBuckets(ctx context.Context, p watchdog.Policy, seen []gwsignal.Buckets) error {
 	old := p.Handle.(*v1alpha1.WatchPolicy)
-	next := *old.Status.DeepCopy()
 	was := condition(old.Status.Conditions, policy.ConditionVisible)
 	visible := policy.Visible(now(), old, p.Plan, was, seen)
-	next.Conditions = slices.DeleteFunc(next.Conditions, func(c gwsignal.Condition) bool { return c.Type == visible.Type })
-	next.Conditions = append(next.Conditions, visible)
-	saved, err := c.store.SavePolicyStatus(ctx, old, next)
+	saved, err := c.saveCondition(ctx, old, visible)
 	if err != nil {
-		return conflict(err)
+		return err
 	}
-	c.policies.put(saved)
 	if visible.Status == "False" && (was == nil || was.Message != visible.Message) {
 		c.coarse(saved, visible.Message)
 	}

@@ -134,7 +134,7 @@ func fileFor(o cli.CheckOptions) (config.Config, error) {
 // connectServers makes the clients; with a URL on the command line every name leads there.
 func connectServers(cfg config.Config, url string) (servers, error) {
 	if url == "" {
-		return newServers(cfg.Prometheus, nil, zap.NewNop())
+		return newServers(cfg.Prometheus, 0, nil, zap.NewNop())
 	}
 	c, err := measure.New(measure.Options{URL: url})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -152,9 +153,9 @@ func secret(path string) (notify.Secret, error) {
 // answerMemory is what the answers of all servers may hold in memory while they are read, in bytes: see measure.Memory.
 const answerMemory = 64 << 20
 
-// newServers makes the clients of the Prometheus servers of the daemon's file. What panics at one question is
-// counted and logged, with its stack.
-func newServers(all []config.Prometheus, m *meter.Meter, log *zap.Logger) (servers, error) {
+// newServers makes the clients of the Prometheus servers of the daemon's file; each policy has its budget of each.
+// What panics at one question is counted and logged, with its stack.
+func newServers(all []config.Prometheus, budget time.Duration, m *meter.Meter, log *zap.Logger) (servers, error) {
 	out := servers{clients: map[string]*measure.Client{}, meter: m}
 	panicked := func(p *caught.Panic) {
 		if m != nil {
@@ -166,7 +167,7 @@ func newServers(all []config.Prometheus, m *meter.Meter, log *zap.Logger) (serve
 	var errs []error
 	for i, p := range all {
 		c, err := measure.New(measure.Options{URL: p.URL, Timeout: p.Timeout, Concurrency: p.Concurrency, Transport: bearer(p.BearerTokenFile),
-			Memory: memory, Panicked: panicked})
+			Memory: memory, Budget: budget, Panicked: panicked})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("prometheus[%d] (%s): %w", i, p.Name, err))
 			continue

@@ -52,12 +52,12 @@ func runDaemon(ctx context.Context, o cli.RunOptions) error {
 		return fmt.Errorf("prepare events: %w", err)
 	}
 	defer hush()
-	c.invalid, c.coarse = speak.invalid, speak.coarse
+	c.invalid, c.coarse, c.lifted, c.overspent = speak.invalid, speak.coarse, speak.lifted, speak.overspent
 	sinks, err := newSinks(cfg.Notifiers)
 	if err != nil {
 		return cli.Mistaken(err)
 	}
-	seen, err := newServers(cfg.Prometheus, meter, log)
+	seen, err := newServers(cfg.Prometheus, cfg.QueryBudget, meter, log)
 	if err != nil {
 		return cli.Mistaken(err)
 	}
@@ -82,7 +82,9 @@ func runDaemon(ctx context.Context, o cli.RunOptions) error {
 	g.Go(func() error { return open.serve(ctx) })
 	g.Go(func() error { return c.run(ctx) })
 	g.Go(func() error { return current.follow(ctx) })
-	g.Go(func() error { return every(ctx, 5*time.Second, func() { meter.Phases(c.phases()) }) })
+	g.Go(func() error {
+		return every(ctx, 5*time.Second, func() { meter.Phases(c.phases()); seen.meterBudgets() })
+	})
 	g.Go(func() error { return sayIfAway(ctx, log, seen) })
 	g.Go(func() error {
 		return leading(ctx, clients, &held, cfg.LeaderElection, func(ctx context.Context) error {
@@ -116,7 +118,7 @@ func edges(c *cluster, s servers, ask prober, to sinks, speak speaker) watchdog.
 		Observe: c.observe, Unready: c.tick, Befallen: c.befallen, Probe: ask,
 		Create: c.create, Save: c.save, SaveLedger: c.saveLedger, Prune: c.prune,
 		Perform: c.perform,
-		Read:    s.read, Newest: s.newest, Clock: s.clock, Buckets: s.buckets, SaveBuckets: c.saveBuckets,
+		Read:    s.read, Newest: s.newest, Clock: s.clock, Buckets: s.buckets, SaveBuckets: c.saveBuckets, Overspent: s.overspent, SaveBudget: c.saveBudget,
 		Send: to.send, Retry: retry,
 		Say: speak.said,
 	}

@@ -55,6 +55,18 @@ func (s speaker) coarse(p *v1alpha1.WatchPolicy, message string) {
 	s.events.Event(p, corev1.EventTypeWarning, string(gwsignal.Coarse), message)
 }
 
+// lifted says what of a policy is below the daemon's floors.
+func (s speaker) lifted(p *v1alpha1.WatchPolicy, message string) {
+	s.log.Warn("a policy asks for less than the daemon's file allows", zap.String("policy", p.Namespace+"/"+p.Name), zap.String("reason", message))
+	s.events.Event(p, corev1.EventTypeWarning, "Lifted", message)
+}
+
+// overspent says that a policy has used up its budget of Prometheus' time.
+func (s speaker) overspent(p *v1alpha1.WatchPolicy, message string) {
+	s.log.Warn("query budget used up", zap.String("policy", p.Namespace+"/"+p.Name))
+	s.events.Event(p, corev1.EventTypeWarning, string(gwsignal.Budget), message)
+}
+
 func kind(c release.Code) string {
 	e, ok := finding.Find(c)
 	if ok && e.Audience == finding.OnCall && e.Severity != release.Info {

@@ -23,32 +23,41 @@ func (s servers) queried(name string, took time.Duration, cause signal.Cause) {
 	}
 }
 
+// of gives the client of a server on somebody's behalf.
+func (s servers) of(by watchdog.Asker) (*measure.Client, bool) {
+	c, ok := s.clients[by.Prometheus]
+	if !ok {
+		return nil, false
+	}
+	return c.For(measure.Asker{Namespace: by.Policy.Namespace, Policy: by.Policy.Name, Class: by.Class}), true
+}
+
 // read asks a server; one that the file does not name is a broken query, not one that is away.
-func (s servers) read(ctx context.Context, name string, asks []signal.Ask, span watchdog.Span) []signal.Reading {
-	c, ok := s.clients[name]
+func (s servers) read(ctx context.Context, by watchdog.Asker, asks []signal.Ask, span watchdog.Span) []signal.Reading {
+	c, ok := s.of(by)
 	if !ok {
 		out := make([]signal.Reading, len(asks))
 		for i, a := range asks {
-			out[i] = signal.Reading{Signal: a.Signal, Cause: signal.QueryError, Detail: "the daemon's file names no Prometheus " + name}
+			out[i] = signal.Reading{Signal: a.Signal, Cause: signal.QueryError, Detail: "the daemon's file names no Prometheus " + by.Prometheus}
 		}
 		return out
 	}
 	begun := time.Now()
 	readings := c.Read(ctx, asks, measure.Range{From: span.From, To: span.To, Bin: span.Bin})
 	for _, r := range readings {
-		s.queried(name, time.Since(begun), r.Cause)
+		s.queried(by.Prometheus, time.Since(begun), r.Cause)
 	}
 	return readings
 }
 
-func (s servers) newest(ctx context.Context, name string, asks []signal.Ask, now signal.Instant) watchdog.Freshness {
-	c, ok := s.clients[name]
+func (s servers) newest(ctx context.Context, by watchdog.Asker, asks []signal.Ask, now signal.Instant) watchdog.Freshness {
+	c, ok := s.of(by)
 	if !ok {
-		return watchdog.Freshness{Cause: signal.QueryError, Detail: "the daemon's file names no Prometheus " + name}
+		return watchdog.Freshness{Cause: signal.QueryError, Detail: "the daemon's file names no Prometheus " + by.Prometheus}
 	}
 	begun := time.Now()
 	f := c.Newest(ctx, asks, now)
-	s.queried(name, time.Since(begun), f.Cause)
+	s.queried(by.Prometheus, time.Since(begun), f.Cause)
 	return watchdog.Freshness(f)
 }
 
@@ -61,19 +70,31 @@ func (s servers) clock(ctx context.Context, name string) (time.Time, error) {
 	return c.Clock(ctx)
 }
 
-func (s servers) buckets(ctx context.Context, name string, asks []signal.Ask, now signal.Instant) []signal.Buckets {
-	c, ok := s.clients[name]
+func (s servers) buckets(ctx context.Context, by watchdog.Asker, asks []signal.Ask, now signal.Instant) []signal.Buckets {
+	c, ok := s.of(by)
 	if !ok {
 		out := make([]signal.Buckets, len(asks))
 		for i, a := range asks {
-			out[i] = signal.Buckets{Signal: a.Signal, Cause: signal.QueryError, Detail: "the daemon's file names no Prometheus " + name}
+			out[i] = signal.Buckets{Signal: a.Signal, Cause: signal.QueryError, Detail: "the daemon's file names no Prometheus " + by.Prometheus}
 		}
 		return out
 	}
 	begun := time.Now()
 	seen := c.Buckets(ctx, asks, now)
 	for _, b := range seen {
-		s.queried(name, time.Since(begun), b.Cause)
+		s.queried(by.Prometheus, time.Since(begun), b.Cause)
 	}
 	return seen
+}
+
+// overspent tells whether a policy has used up its budget of a server's time.
+func (s servers) overspent(by watchdog.Asker) bool {
+	c, ok := s.clients[by.Prometheus]
+	return ok && c.IsOverspent(by.Policy.Namespace, by.Policy.Name)
+}
+
+func (s servers) meterBudgets() {
+	for name, c := range s.clients {
+		s.meter.Overspent(name, c.Overspent())
+	}
 }

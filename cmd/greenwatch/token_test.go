@@ -54,12 +54,12 @@ func TestTheTokenIsReadAgainAndGoesNowhereElse(t *testing.T) {
 	}))
 	defer s.Close()
 	file := filepath.Join(t.TempDir(), "token")
-	seen, err := newServers([]config.Prometheus{{Name: "main", URL: s.URL, Timeout: 10 * time.Second, Concurrency: 1, BearerTokenFile: file}}, nil, zap.NewNop())
+	seen, err := newServers([]config.Prometheus{{Name: "main", URL: s.URL, Timeout: 10 * time.Second, Concurrency: 1, BearerTokenFile: file}}, 0, nil, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}
 	ask := func() gwsignal.Reading {
-		return seen.read(t.Context(), "main", []gwsignal.Ask{{Kind: gwsignal.Query, PromQL: "x"}}, watchdog.Span{From: 0, To: 60, Bin: gwsignal.Duration(time.Minute)})[0]
+		return seen.read(t.Context(), watchdog.Asker{Prometheus: "main"}, []gwsignal.Ask{{Kind: gwsignal.Query, PromQL: "x"}}, watchdog.Span{From: 0, To: 60, Bin: gwsignal.Duration(time.Minute)})[0]
 	}
 	for _, token := range []string{"first", "second", "third"} {
 		if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {

@@ -177,8 +177,8 @@ func (o Options) interval(ctx context.Context) (signal.Duration, error) {
 }
 
 // arrived takes every sample for arrived at once: that of the past has.
-func arrived(interval signal.Duration) func(context.Context, string, []signal.Ask, signal.Instant) watchdog.Freshness {
-	return func(_ context.Context, _ string, _ []signal.Ask, now signal.Instant) watchdog.Freshness {
+func arrived(interval signal.Duration) func(context.Context, watchdog.Asker, []signal.Ask, signal.Instant) watchdog.Freshness {
+	return func(_ context.Context, _ watchdog.Asker, _ []signal.Ask, now signal.Instant) watchdog.Freshness {
 		return watchdog.Freshness{At: now, Interval: interval}
 	}
 }

@@ -77,7 +77,7 @@ func (c *cluster) replicas(metric, slot string, at signal.Instant) (int32, bool)
 func (c *cluster) number(name, expr string, at signal.Instant) (int32, bool) {
 	ask := signal.Ask{Signal: name, Kind: signal.Query, PromQL: expr}
 	bin := c.Plan.Matrix.Bin
-	bins := c.shelf.read(c.ctx, "", []signal.Ask{ask}, watchdog.Span{From: at.Add(-bin), To: at, Bin: bin})[0].Bins
+	bins := c.shelf.read(c.ctx, watchdog.Asker{}, []signal.Ask{ask}, watchdog.Span{From: at.Add(-bin), To: at, Bin: bin})[0].Bins
 	if len(bins) == 0 || bins[0].Cause != signal.Known {
 		return 0, false
 	}

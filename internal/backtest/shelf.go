@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 	"github.com/knowledgebeast/greenwatch/internal/watchdog"
@@ -23,6 +24,7 @@ const (
 // shelf holds the bins at the guard's pace, block by block: the bins of a tick are among those of the
 // ticks before, and asking for each tick would take Prometheus days.
 type shelf struct {
+	mu     sync.Mutex
 	fetch  Fetch
 	origin signal.Instant // a tick
 	until  signal.Instant
@@ -49,7 +51,9 @@ func newShelf(o Options, fail func(error)) *shelf {
 }
 
 // read answers like a Prometheus. What does not lie on the guard's grid is asked for by itself.
-func (s *shelf) read(ctx context.Context, _ string, asks []signal.Ask, span watchdog.Span) []signal.Reading {
+func (s *shelf) read(ctx context.Context, _ watchdog.Asker, asks []signal.Ask, span watchdog.Span) []signal.Reading {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var out []signal.Reading
 	for _, a := range asks {
 		if span.Bin%s.every != 0 || span.To.Sub(s.origin)%s.every != 0 || s.every%signal.Duration(1e9) != 0 {

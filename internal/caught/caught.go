@@ -27,7 +27,10 @@ func (p *Panic) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
 // Call calls f and gives what it gives, or its panic as a [*Panic].
 func Call(f func() error) (err error) {
 	defer func() {
-		if v := recover(); v != nil {
+		v := recover()
+		if p, again := v.(*Panic); again { // from a goroutine that it was caught in
+			err = p
+		} else if v != nil {
 			err = &Panic{Value: v, Stack: stack()}
 		}
 	}()

@@ -37,6 +37,10 @@ type Config struct {
 	Pages          Pages          `json:"pages"`
 	// Probes are whom policies may have asked by GET.
 	Probes probe.Trust `json:"probes"`
+	// QueryBudget is how much of a Prometheus' time the queries of one policy may take per minute.
+	QueryBudget time.Duration `json:"queryBudget"`
+	// Floors are the least that policies may ask for.
+	Floors policy.Floors `json:"floors"`
 	// BlindFor is how long a release is blind before a page says so.
 	BlindFor time.Duration `json:"blindFor"`
 	// Defaults are what policies leave out.
@@ -148,8 +152,11 @@ func Default() Config {
 		Breaker:    Breaker{Namespaces: 3, Rollbacks: 3, Within: 10 * time.Minute},
 		Pages:      Pages{ExpireAfter: 24 * time.Hour, PerHour: 6},
 		Probes:     probe.Default(),
-		BlindFor:   10 * time.Minute,
-		Defaults:   policy.Default(),
+		// One query at any moment: what a dozen policies need of a server that is well.
+		QueryBudget: time.Minute,
+		Floors:      policy.Floors{GuardEvery: 5 * time.Second, EpisodeClear: time.Minute, HistoryLimit: 5},
+		BlindFor:    10 * time.Minute,
+		Defaults:    policy.Default(),
 	}
 	server := Prometheus{Name: "main", URL: "http://prometheus.monitoring:9090"}
 	server.setDefaults()
@@ -160,9 +167,9 @@ func Default() Config {
 
 func (p *Prometheus) setDefaults() { p.Timeout, p.Concurrency = 10*time.Second, 4 }
 
-// know tells the defaults which names there are, and whom probes may ask.
+// know tells the defaults which names there are, whom probes may ask, and what the floors are.
 func (c *Config) know() {
-	c.Defaults.Probes = c.Probes
+	c.Defaults.Probes, c.Defaults.Floors = c.Probes, c.Floors
 	c.Defaults.Servers, c.Defaults.Notifiers = nil, nil
 	for _, p := range c.Prometheus {
 		c.Defaults.Servers = append(c.Defaults.Servers, p.Name)

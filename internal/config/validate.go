@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
 	"github.com/knowledgebeast/greenwatch/internal/policy"
 	"github.com/knowledgebeast/greenwatch/internal/probe"
 	"github.com/knowledgebeast/greenwatch/internal/release"
@@ -41,6 +42,8 @@ func (v *validator) config(c Config) {
 	v.lasts("pages.expireAfter", c.Pages.ExpireAfter, time.Second)
 	v.between("pages.perHour", c.Pages.PerHour, 1, release.MostPagesPerHour)
 	v.probes(c.Probes)
+	v.lasts("queryBudget", c.QueryBudget, time.Second)
+	v.floors(c.Floors, c.Defaults)
 	v.lasts("blindFor", c.BlindFor, time.Second)
 	v.defaults(c.Defaults)
 }
@@ -190,6 +193,19 @@ func (v *validator) probes(t probe.Trust) {
 	for i, h := range t.Hosts {
 		if !hostName.MatchString(h) && (net.ParseIP(h) == nil || h != strings.ToLower(h)) {
 			v.fail(fmt.Sprintf("probes.hosts[%d]", i), "%q is no host; write its name or address alone, in lower case, without scheme and port", h)
+		}
+	}
+}
+
+// floors sees to it that the file itself does not ask for less than it allows.
+func (v *validator) floors(f policy.Floors, d policy.Defaults) {
+	v.lasts("floors.guardEvery", f.GuardEvery, time.Second)
+	v.lasts("floors.episodeClear", f.EpisodeClear, 0)
+	v.atLeast("floors.historyLimit", int(f.HistoryLimit), 1)
+	for _, note := range policy.Lifted(&v1alpha1.WatchPolicy{}, d) {
+		var e policy.Error
+		if errors.As(note, &e) {
+			v.fail("defaults"+strings.TrimPrefix(e.Path, "spec"), "%s", e.Text)
 		}
 	}
 }

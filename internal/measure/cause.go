@@ -28,7 +28,10 @@ func diagnose(err error) (signal.Cause, string) {
 	var large tooLarge
 	var many tooMany
 	var elsewhere redirected
+	var over overspent
 	switch {
+	case errors.As(err, &over):
+		return signal.Budget, over.Error()
 	case errors.Is(err, errFault):
 		return signal.Fault, ""
 	case errors.As(err, &large), errors.As(err, &many):

@@ -14,6 +14,8 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/knowledgebeast/greenwatch/internal/caught"
+	"github.com/knowledgebeast/greenwatch/internal/fair"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
 // The bounds of a Client that Options leave at zero.
@@ -22,6 +24,9 @@ const (
 	DefaultConcurrency = 4
 	DefaultMaxBody     = 16 << 20
 )
+
+// ownTimeout bounds a query in a policy's own words, which may be any.
+const ownTimeout = 2 * time.Second
 
 // Options say where a Prometheus is and how much may be asked of it.
 type Options struct {
@@ -33,6 +38,8 @@ type Options struct {
 	Timeout time.Duration
 	// Concurrency bounds the queries under way at once, over all callers of the Client.
 	Concurrency int
+	// Budget is how much of the server's time each policy may use per minute; 0 is without end.
+	Budget time.Duration
 	// MaxBody bounds one answer, in bytes as decompressed; most are bounded further by what was asked.
 	MaxBody int64
 	// Memory bounds what all answers hold in memory; nil is one of the Client's own.
@@ -45,17 +52,53 @@ type Options struct {
 	Panicked func(*caught.Panic)
 }
 
-// Client asks one Prometheus. It is safe for concurrent use.
+// Client asks one Prometheus, on somebody's behalf. It is safe for concurrent use.
 type Client struct {
 	server   server
 	memory   *Memory
 	maxBody  int64
 	timeout  time.Duration
-	slots    chan struct{}
+	queue    *fair.Queue
+	asker    Asker
+	own      bool // in the policy's own words, which may ask for anything
 	replicas []string
-	rules    rules
-	grown    grown
+	rules    *rules
+	grown    *grown
 	panicked func(*caught.Panic)
+}
+
+// Asker is on whose behalf a Client asks, and how much hangs on the answers. Without a name it has the server
+// to itself.
+type Asker struct {
+	Namespace, Policy string
+	Class             signal.Class
+}
+
+func (a Asker) flow() fair.Flow { return fair.Flow{Namespace: a.Namespace, Policy: a.Policy} }
+
+// For gives the client on another's behalf. They share the server's slots: see package fair.
+func (c *Client) For(a Asker) *Client {
+	of := *c
+	of.asker = a
+	return &of
+}
+
+// inOwnWords gives the client for a query in the policy's own words.
+func (c *Client) inOwnWords() *Client {
+	if c.asker.Policy == "" {
+		return c
+	}
+	of := *c
+	of.own, of.timeout = true, min(c.timeout, ownTimeout)
+	return &of
+}
+
+// Overspent is how many policies have used up their budgets.
+func (c *Client) Overspent() int { return c.queue.Overs() }
+
+// IsOverspent tells whether a policy has used up its budget.
+func (c *Client) IsOverspent(namespace, policy string) bool {
+	return c.queue.Over(fair.Flow{Namespace: namespace, Policy: policy})
 }
 
 // New makes a Client. It does not connect: a server that is away is told by the readings.
@@ -70,10 +113,10 @@ func New(o Options) (*Client, error) {
 		memory:   o.Memory,
 		maxBody:  o.MaxBody,
 		timeout:  o.Timeout,
-		slots:    make(chan struct{}, o.Concurrency),
+		queue:    fair.NewQueue(fair.Terms{Slots: o.Concurrency, Budget: o.Budget}),
 		replicas: o.ReplicaLabels,
-		rules:    rules{kept: map[string]keptRule{}},
-		grown:    grown{kept: map[string]grownAt{}},
+		rules:    &rules{kept: map[string]keptRule{}},
+		grown:    &grown{kept: map[string]grownAt{}},
 		panicked: o.Panicked,
 	}, nil
 }
@@ -178,16 +221,35 @@ func (c *Client) answer(ctx context.Context, what string, form url.Values, want 
 	return a, err
 }
 
-// ask performs one query once there is room for it. The timeout starts then: queries that wait
-// behind slow ones have the whole of it.
+// ask performs one query when it is its turn. The timeout starts then: queries that wait behind slow ones
+// have the whole of it.
 func (c *Client) ask(ctx context.Context, query func(context.Context) error) error {
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
-		return ctx.Err()
+	if c.shed() {
+		return overspent{}
+	}
+	done, err := c.queue.Wait(ctx, c.asker.flow(), int(c.asker.Class))
+	if err != nil {
+		return err
+	}
+	defer done()
+	if c.shed() {
+		return overspent{}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	return query(ctx)
+}
+
+// shed tells whether a question is not asked, since its policy has used up its budget. What a rollback rests on
+// is asked all the same, but for what a policy puts in its own words.
+func (c *Client) shed() bool {
+	return (c.own || c.asker.Class > signal.Acts) && c.queue.Over(c.asker.flow())
+}
+
+// overspent is the error of a question that was not asked.
+type overspent struct{}
+
+// Error implements error.
+func (overspent) Error() string {
+	return "not asked: within a minute the policy's queries have taken all of Prometheus' time that the daemon's file allows one (queryBudget)"
 }

@@ -44,6 +44,8 @@ func (c *Client) read(ctx context.Context, a signal.Ask, r Range) signal.Reading
 		return c.alert(ctx, a, r)
 	case signal.Growth:
 		return c.growth(ctx, a, r)
+	case signal.Query:
+		c = c.inOwnWords()
 	}
 	q, err := phrase(a, r.Bin, c.replicas)
 	if err != nil {

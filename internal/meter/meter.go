@@ -38,6 +38,7 @@ type Meter struct {
 	queries   *prometheus.HistogramVec
 	failures  *prometheus.CounterVec
 	skew      *prometheus.GaugeVec
+	overspent *prometheus.GaugeVec
 	delivered *prometheus.CounterVec
 	deferred  prometheus.Counter
 	requests  *prometheus.CounterVec
@@ -62,6 +63,7 @@ func New(o Options) *Meter {
 		queries:   prometheus.NewHistogramVec(histogram("prometheus_query_seconds", "How long Prometheus took to answer a query."), []string{"prometheus"}),
 		failures:  counters("prometheus_query_errors_total", "Queries without a usable answer, by cause.", "prometheus", "cause"),
 		skew:      gauges("prometheus_clock_skew_seconds", "By how much Prometheus' clock is ahead of the daemon's, in whole seconds, as it is used; negative where it is behind.", "prometheus"),
+		overspent: gauges("query_budgets_used_up", "Policies that have used up their budget of a Prometheus' time.", "prometheus"),
 		delivered: counters("deliveries_total", "Attempts to deliver a page or an edition of a story, by outcome.", "sink", "outcome"),
 		deferred:  prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "pages_deferred_total", Help: "Incidents that opened when their policy's pages of the hour were used up: people are paged later, if they last."}),
 		requests:  counters("api_requests_total", "Requests to the Kubernetes API by method and status code; 0 is no answer.", "verb", "code"),
@@ -72,7 +74,7 @@ func New(o Options) *Meter {
 		panics: counters("panics_total", "Panics that were caught, by what failed: a look at a policy, a delivery or a query.", "at"),
 	}
 	o.Registerer.MustRegister(m.active, m.checks, m.blind, m.guards, m.rollbacks, m.weights, m.proof, m.queries,
-		m.failures, m.skew, m.delivered, m.deferred, m.requests, m.leader, m.reloads, m.cut, m.panics, buildInfo(o))
+		m.failures, m.skew, m.overspent, m.delivered, m.deferred, m.requests, m.leader, m.reloads, m.cut, m.panics, buildInfo(o))
 	if o.GuardAge != nil {
 		o.Registerer.MustRegister(guardAge(o.GuardAge))
 	}
@@ -158,6 +160,11 @@ func (m *Meter) Queried(server string, took time.Duration, cause signal.Cause) {
 // Skewed sets by how much a server's clock is ahead of the daemon's.
 func (m *Meter) Skewed(server string, ahead time.Duration) {
 	m.skew.WithLabelValues(m.servers.known(server)).Set(ahead.Seconds())
+}
+
+// Overspent sets how many policies have used up their budget of a Prometheus' time.
+func (m *Meter) Overspent(server string, policies int) {
+	m.overspent.WithLabelValues(m.servers.known(server)).Set(float64(policies))
 }
 
 // Delivered counts an attempt to tell: delivered, retried or expired.

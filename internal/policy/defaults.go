@@ -35,6 +35,8 @@ type Defaults struct {
 	Notifiers []string `json:"-"`
 	// Probes says whom probes may ask.
 	Probes probe.Trust `json:"-"`
+	// Floors are the least that a policy may ask for.
+	Floors Floors `json:"-"`
 }
 
 // Default gives the numbers of the deployment checklist: its decision matrix, its schedule, and its

@@ -29,7 +29,7 @@ const RequestsSignal = "traffic.requests"
 
 // Parse gives the plan that a policy asks for, or all that is wrong with it, each an Error.
 func Parse(p *v1alpha1.WatchPolicy, d Defaults) (*release.Plan, []error) {
-	spec := InForce(p.Spec, d)
+	spec, _ := lift(InForce(p.Spec, d), d.Floors)
 	r := &reader{trust: d.Probes}
 	plan := &release.Plan{
 		Namespace:      p.Namespace,

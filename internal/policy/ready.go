@@ -75,6 +75,14 @@ func Ready(now signal.Instant, generation int64, was *signal.Condition, errs ...
 	return c
 }
 
+// Noting adds to a policy that is ready what is in force instead of what it says: see Lifted.
+func Noting(ready signal.Condition, notes []error) signal.Condition {
+	if ready.Status == "True" && len(notes) > 0 {
+		ready.Message = message(notes)
+	}
+	return ready
+}
+
 // message joins as many errors as fit into a condition, and counts the others.
 func message(errs []error) string {
 	const most = 1000

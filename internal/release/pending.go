@@ -135,7 +135,7 @@ func Need(s State, p People, plan *Plan, now signal.Instant, tick int64) Needs {
 	}
 	if l := s.Ladder; l != nil && l.Step != Done {
 		n.Live = true
-		due := Tick(s, &l.Plan, now) > tick
+		due := Tick(s, &l.Plan, now) != tick
 		n.Guard = l.Automatic && l.FirstShift.IsZero() && (l.Step == Recheck || l.Step == Ready && due)
 		n.Health = l.Automatic && l.FirstShift.IsZero() && (l.Step == Ready || l.Step == Shift)
 		n.Traffic = l.Step == Prove
@@ -146,8 +146,8 @@ func Need(s State, p People, plan *Plan, now signal.Instant, tick int64) Needs {
 		return n
 	}
 	this := Tick(s, plan, now)
-	n.Guard = this > tick
-	n.Consider = n.Guard && (tick < 0 || this/considerEvery > tick/considerEvery)
+	n.Guard = this != tick // fewer where guardEvery was edited
+	n.Consider = n.Guard && (tick < 0 || this/considerEvery != tick/considerEvery)
 	n.Before = s.Before == nil && plan.Requests != nil
 	n.Baseline = s.Baseline == nil && plan.Baseline > 0
 	n.Check = s.Phase == Watching && !s.NextCheck.IsZero() && now >= s.NextCheck.Add(plan.Limits.Settle)

@@ -30,7 +30,7 @@ func takeGuard(t *turn) {
 	if v == nil || !t.watched() {
 		return
 	}
-	if v.Tier != judge.Rollback && v.HeldBack() == "" && !t.o.GuardConsider {
+	if v.Tier != judge.Rollback && v.HeldBack() == "" && !t.o.GuardConsider && !t.unanswered(*v) {
 		return
 	}
 	tier, signal, reason := v.Tier, v.Signal, v.Reason
@@ -38,6 +38,17 @@ func takeGuard(t *turn) {
 		tier, signal, reason = l.Tier, l.Signal, l.Reason
 	}
 	t.stand(Standing{Tier: tier, Signal: signal, Reason: reason, Cause: causeOf(*v, tier)}, *v)
+}
+
+// unanswered tells whether nobody answered what the standing verdict is good for: it stands no more from the
+// first look that should have been answered, whichever cells that was to look at.
+func (t *turn) unanswered(v judge.Verdict) bool {
+	switch causeOf(v, v.Tier) {
+	case signal.Timeout, signal.Away:
+		now := t.s.Verdict
+		return now.Tier == "" || now.Tier == judge.Proceed || now.Tier == judge.Blind && !pagesBlind(now.Cause)
+	}
+	return false
 }
 
 // stand lets a verdict stand from now on, if it differs in what people care about: its numbers may
@@ -48,6 +59,9 @@ func (t *turn) stand(next Standing, v judge.Verdict) {
 		return
 	}
 	next.Since = v.At
+	if now.Tier == judge.Blind && next.Tier == judge.Blind && pagesBlind(now.Cause) && pagesBlind(next.Cause) {
+		next.Since = now.Since // it sees no more than before, whatever it is for now
+	}
 	t.s.Verdict = next
 	t.s.Transitions = append(t.s.Transitions, *v.DeepCopy())
 	if n := len(t.s.Transitions) - mostTransitions; n > 0 {

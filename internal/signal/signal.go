@@ -67,6 +67,7 @@ const (
 	BadRule    Cause = "BadRule"        // the alert's rule can't be evaluated
 	Fault      Cause = "Fault"          // greenwatch itself failed at the question
 	Unseen     Cause = "Unseen"         // nobody could look, or it is not known of the past
+	Budget     Cause = "QueryBudget"    // not asked: the policy has used up its share of Prometheus' time
 )
 
 // words say to an engineer what stands behind each cause, and what to look at.
@@ -92,6 +93,7 @@ var words = map[Cause]string{
 	BadRule:    "the alert's rule can't be evaluated, so it can't fire",
 	Fault:      "greenwatch itself failed at this question: its log has the stack",
 	Unseen:     "it can't be seen from here, or not of the past",
+	Budget:     "the policy's queries take more of Prometheus' time than one policy may: make them cheaper, or rarer",
 }
 
 // Words says in a sentence what stands behind a cause.

@@ -19,7 +19,7 @@ func TestWhatReachedTheCandidateBefore(t *testing.T) {
 		if cause == signal.Known {
 			r.Bins = []signal.Bin{{Total: 240}, {Cause: signal.Idle}}
 		}
-		d := &Daemon{Edges: Edges{Read: func(context.Context, string, []signal.Ask, Span) []signal.Reading { return []signal.Reading{r} }}}
+		d := &Daemon{Edges: Edges{Read: func(context.Context, Asker, []signal.Ask, Span) []signal.Reading { return []signal.Reading{r} }}}
 		got := "unknown"
 		if n := d.before(t.Context(), m); n != nil {
 			got = n.String()

@@ -60,11 +60,12 @@ func (d *Daemon) lookAtBuckets(ctx context.Context, p Policy, records []Record, 
 	if at := d.buckets.of(p.Key, p.Generation); at > now() {
 		return at, nil
 	}
+	by := Asker{Prometheus: p.Plan.Prometheus, Policy: p.Key, Class: signal.Tells}
 	var seen []signal.Buckets
 	err := d.unlessSpoken(ctx, p.Key, l, records, func(ctx context.Context) {
 		timed, cancel := context.WithTimeout(ctx, bucketsFor)
 		defer cancel()
-		seen = d.Buckets(timed, p.Plan.Prometheus, asks, now().Add(d.skew(timed, p.Plan.Prometheus)))
+		seen = d.Buckets(timed, by, asks, now().Add(d.skew(timed, p.Plan.Prometheus)))
 	})
 	if err != nil {
 		return 0, err

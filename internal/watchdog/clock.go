@@ -165,7 +165,7 @@ func (d *Daemon) askClock(ctx context.Context, prometheus string, begun time.Tim
 // read asks a release's server in the server's time, and gives the answers in the daemon's.
 func (d *Daemon) read(ctx context.Context, m measurement, asks []signal.Ask, s Span) []signal.Reading {
 	there := Span{From: s.From.Add(m.skew), To: s.To.Add(m.skew), Bin: s.Bin}
-	readings := d.Read(ctx, m.plan.Prometheus, shifted(asks, m.skew), there)
+	readings := d.weighed(ctx, m, shifted(asks, m.skew), there)
 	if m.skew == 0 {
 		return readings
 	}
@@ -180,7 +180,7 @@ func (d *Daemon) read(ctx context.Context, m measurement, asks []signal.Ask, s S
 
 // newest asks a release's server how fresh it is at a moment, likewise.
 func (d *Daemon) newest(ctx context.Context, m measurement, asks []signal.Ask, at signal.Instant) Freshness {
-	f := d.Newest(ctx, m.plan.Prometheus, shifted(asks, m.skew), at.Add(m.skew))
+	f := d.Newest(ctx, m.asker(signal.Acts), shifted(asks, m.skew), at.Add(m.skew))
 	if !f.At.IsZero() {
 		f.At = f.At.Add(-m.skew)
 	}

@@ -2,6 +2,7 @@ package watchdog
 
 import (
 	"context"
+	"slices"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/release"
@@ -17,21 +18,43 @@ const (
 // compared measures what tells whether it is the release, for the signals that call for more than a look:
 // stable now, where it has traffic; else stable before the first traffic; else last week.
 func (d *Daemon) compared(ctx context.Context, m measurement, l horizon, matrix judge.Matrix, v judge.Verdict) []judge.Other {
+	suspects := judge.Suspects(matrix, v)
+	of, parts := make([][]judge.Other, len(suspects)), []func(){}
+	for i, name := range suspects {
+		parts = append(parts, func() { of[i] = d.comparedOne(ctx, m, l, matrix, v, name) })
+	}
+	together(parts...)
+	return slices.Concat(of...)
+}
+
+func (d *Daemon) comparedOne(ctx context.Context, m measurement, l horizon, matrix judge.Matrix, v judge.Verdict, name string) []judge.Other {
+	e := evidenceOf(v, name)
+	places := d.elsewhere(m, spanOf(e, matrix, l), matrix.Bin)
+	look := func(i int) judge.Other { return d.other(ctx, m, name, places[i]) }
+	if e.Tier == judge.Rollback && d.answersFor > 0 { // there is no time for one after the other
+		look = ahead(len(places), look)
+	}
 	var out []judge.Other
-	for _, name := range judge.Suspects(matrix, v) {
-		e := evidenceOf(v, name)
-		span := spanOf(e, matrix, l)
-		for _, at := range d.elsewhere(m, span, matrix.Bin) {
-			o := d.other(ctx, m, name, at)
-			if enough(o) || e.Tier == judge.Blind {
-				out = append(out, o)
-			}
-			if e.Tier == judge.Blind && e.Cause != signal.Idle || judge.Tells(matrix, v, o) {
-				break
-			}
+	for i := range places {
+		o := look(i)
+		if enough(o) || e.Tier == judge.Blind {
+			out = append(out, o)
+		}
+		if e.Tier == judge.Blind && e.Cause != signal.Idle || judge.Tells(matrix, v, o) {
+			break
 		}
 	}
 	return out
+}
+
+// ahead looks everywhere at once.
+func ahead(n int, look func(int) judge.Other) func(int) judge.Other {
+	seen, parts := make([]judge.Other, n), make([]func(), n)
+	for i := range n {
+		parts[i] = func() { seen[i] = look(i) }
+	}
+	together(parts...)
+	return func(i int) judge.Other { return seen[i] }
 }
 
 func evidenceOf(v judge.Verdict, name string) judge.Evidence {
@@ -83,14 +106,16 @@ func (d *Daemon) lastWeek(ctx context.Context, m measurement, at signal.Instant,
 // other reads a signal at a place: of several slots, that which counted most.
 func (d *Daemon) other(ctx context.Context, m measurement, name string, at place) judge.Other {
 	best := judge.Other{Signal: name, Against: at.against}
+	bins, parts := make([][]signal.Bin, len(at.slots)), []func(){}
 	for i, side := range at.slots {
-		asks := only(m.plan.Asks(side.Slot, side.Version), []string{name})
-		if len(asks) == 0 {
-			continue
+		if asks := only(m.plan.Asks(side.Slot, side.Version), []string{name}); len(asks) > 0 {
+			parts = append(parts, func() { bins[i] = d.read(ctx, m, asks, at.span)[0].Bins })
 		}
-		bins := d.read(ctx, m, asks, at.span)[0].Bins
-		if i == 0 || events(bins) > events(best.Bins) {
-			best.Slot, best.Bins = side.Slot, bins
+	}
+	together(parts...)
+	for i, side := range at.slots {
+		if i == 0 || events(bins[i]) > events(best.Bins) {
+			best.Slot, best.Bins = side.Slot, bins[i]
 		}
 	}
 	return best
@@ -109,6 +134,7 @@ func enough(o judge.Other) bool { return events(o.Bins) >= judge.MinOther }
 
 // baseline sums up what stable measured before the first traffic; nil where Prometheus can't be asked now.
 func (d *Daemon) baseline(ctx context.Context, m measurement) []judge.Baseline {
+	m = m.telling()
 	bin := m.plan.Matrix.Bin
 	end := m.record.State.FirstTraffic
 	asks := m.plan.Asks(m.stable().Slot, m.stable().Version)
@@ -118,7 +144,7 @@ func (d *Daemon) baseline(ctx context.Context, m measurement) []judge.Baseline {
 	bins := min(judge.MostBins, m.plan.Baseline/bin)
 	out := make([]judge.Baseline, 0, len(asks))
 	for i, r := range d.read(ctx, m, asks, Span{From: end.Add(-bin * bins), To: end, Bin: bin}) {
-		if r.Cause == signal.Away || r.Cause == signal.Timeout {
+		if unanswered(r) {
 			return nil
 		}
 		out = append(out, judge.BaselineOf(asks[i].Kind, r))

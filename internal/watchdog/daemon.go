@@ -22,6 +22,8 @@ type Daemon struct {
 	meter    Meter
 	log      *zap.Logger
 	workers  int
+	// answersFor is how long a look waits for answers; 0 is for as long as it takes.
+	answersFor time.Duration
 
 	policies workqueue.TypedRateLimitingInterface[Key]
 	letters  workqueue.TypedDelayingInterface[letter]
@@ -38,6 +40,8 @@ type Daemon struct {
 	buckets buckets
 	notices notices
 	rests   rests
+	budgets budgets
+	lanes   *lanes
 }
 
 // mostBackoff is how long a policy rests at most after looks that failed.
@@ -49,7 +53,7 @@ func New(o Options) *Daemon {
 	if workers <= 0 {
 		workers = 32
 	}
-	return &Daemon{Edges: o.Edges, settings: o.Settings, meter: o.Meter, log: o.Log, workers: workers,
+	return &Daemon{Edges: o.Edges, settings: o.Settings, meter: o.Meter, log: o.Log, workers: workers, answersFor: answersFor,
 		policies: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[Key](200*time.Millisecond, mostBackoff)),
 		letters:  workqueue.NewTypedDelayingQueue[letter](),
 		pulse:    newPulse(),
@@ -63,6 +67,7 @@ func New(o Options) *Daemon {
 		buckets:  buckets{due: map[Key]nextLook{}},
 		notices:  notices{of: map[Key]release.Notices{}, sinks: map[Key][]string{}, well: map[notice]signal.Instant{}},
 		rests:    rests{of: map[Key]rest{}},
+		lanes:    newLanes(workers),
 	}
 }
 
@@ -105,8 +110,11 @@ func (d *Daemon) workPolicies(ctx context.Context) {
 		case ctx.Err() != nil:
 		case k == canary:
 			d.lookAfter(k, canaryEvery)
-		default:
+		case d.lanes.begin(k):
 			d.look(ctx, k)
+			if next, waits := d.lanes.end(k); waits {
+				d.Wake(next)
+			}
 		}
 		d.pulse.end(k)
 		d.policies.Done(k)

@@ -32,10 +32,14 @@ func lookedNow(at signal.Instant, matrix judge.Matrix, l horizon) looked {
 
 // facts answers the rows that say what is so at a moment, but for the slot's availability.
 func (d *Daemon) facts(ctx context.Context, m measurement, matrix judge.Matrix, side release.Side, l looked) []signal.Reading {
-	out := append(d.alerts(ctx, m, matrix, side, l), d.growth(ctx, m, matrix, side, l)...)
-	out = append(out, reported(m, matrix, side, l)...)
-	out = append(out, d.pods(ctx, m, matrix, side, l)...)
-	return append(out, d.probed(ctx, m, matrix, side, l)...)
+	var alerts, growth, pods, probed []signal.Reading
+	together(
+		func() { alerts = d.alerts(ctx, m, matrix, side, l) },
+		func() { growth = d.growth(ctx, m, matrix, side, l) },
+		func() { pods = d.pods(ctx, m, matrix, side, l) },
+		func() { probed = d.probed(ctx, m, matrix, side, l) },
+	)
+	return slices.Concat(alerts, growth, reported(m, matrix, side, l), pods, probed)
 }
 
 // pods tells what has befallen the pods of a side, by one look for all rows.

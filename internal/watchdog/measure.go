@@ -21,13 +21,33 @@ type measurement struct {
 	// skew is by how much Prometheus' clock is ahead of the daemon's: one for all questions, which are asked in its
 	// time while all else is in the daemon's.
 	skew signal.Duration
+	// class is the least weight of its questions.
+	class signal.Class
 }
 
 func (m measurement) candidate() release.Side { return m.record.Spec.Candidate }
 func (m measurement) stable() release.Side    { return m.record.Spec.Stable }
 
-// measure fills in what the release needs.
+// measure fills in what the release needs, side by side and by one deadline: what has not come by then is
+// unknown, and the rest is judged.
 func (d *Daemon) measure(ctx context.Context, m measurement, o *release.Observed) {
+	ctx, cancel := d.deadline(ctx)
+	defer cancel()
+	aside, drop := context.WithCancelCause(ctx)
+	defer drop(nil)
+	together(func() {
+		d.watch(ctx, m, o)
+		if decides(m, o) && d.answersFor > 0 {
+			time.AfterFunc(spareTime, func() { drop(errDecided) })
+		}
+	}, func() { d.record(aside, m, o) })
+	if decides(m, o) {
+		o.Milestone = nil
+	}
+}
+
+// watch measures what a rollback rests on, and what proves it.
+func (d *Daemon) watch(ctx context.Context, m measurement, o *release.Observed) {
 	if m.need.Guard {
 		d.guard(ctx, m, o)
 	}
@@ -39,21 +59,33 @@ func (d *Daemon) measure(ctx context.Context, m measurement, o *release.Observed
 		o.Stable = &v
 		d.ticks.set(m.record.Name(), release.Tick(m.record.State, m.plan, o.Now))
 	}
-	if m.need.Before {
-		o.Before = d.before(ctx, m)
-	}
-	if m.need.Baseline {
-		o.Baseline = d.baseline(ctx, m)
-	}
 	if m.need.Traffic {
 		o.Traffic = d.traffic(ctx, m, o)
 	}
-	if m.need.Check {
-		o.Check = d.check(ctx, m, o)
-	}
-	if m.need.Milestone && !decides(m, o) {
-		o.Milestone = d.milestone(ctx, m, o.Now)
-	}
+}
+
+// record measures what no rollback waits for. What was so before the release can be asked for again: it does
+// not hold up the next tick.
+func (d *Daemon) record(ctx context.Context, m measurement, o *release.Observed) {
+	soon, cancel := d.untilNext(ctx, m.plan)
+	defer cancel()
+	together(func() {
+		if m.need.Before {
+			o.Before = d.before(soon, m)
+		}
+	}, func() {
+		if m.need.Baseline {
+			o.Baseline = d.baseline(soon, m)
+		}
+	}, func() {
+		if m.need.Check {
+			o.Check = d.check(ctx, m, o)
+		}
+	}, func() {
+		if m.need.Milestone {
+			o.Milestone = d.milestone(ctx, m, o.Now)
+		}
+	})
 }
 
 // decides tells whether the guard has just found what calls for a rollback: nothing may hold that up.
@@ -68,20 +100,32 @@ func considerCells(c judge.Cell) bool { return c.Tier == judge.Rollback || c.Tie
 // guard judges the candidate now, and stable too where the answer could depend on it: traffic does
 // not move to a side that is as bad.
 func (d *Daemon) guard(ctx context.Context, m measurement, o *release.Observed) {
-	cells := rollbackCells
+	cells, probes := rollbackCells, []signal.Ask(nil)
 	if m.need.Consider {
-		cells = considerCells
-		// All endpoints are: what a check looks into must have lasted, too.
-		d.ask(ctx, m, m.plan.AsksOf(signal.Probe, m.candidate().Slot, m.candidate().Version), o.Now)
+		// All endpoints are asked: what a check looks into must have lasted, too.
+		cells, probes = considerCells, m.plan.AsksOf(signal.Probe, m.candidate().Slot, m.candidate().Version)
 	}
-	v := d.judgeNow(ctx, m, o, m.candidate(), cells, m.record.State.FirstTraffic)
+	var v judge.Verdict
+	together(
+		func() { d.ask(ctx, m, probes, o.Now) },
+		func() { v = d.judgeNow(ctx, m, o, m.candidate(), cells, m.record.State.FirstTraffic) },
+	)
 	o.Guard, o.GuardConsider = &v, m.need.Consider
-	d.ticks.set(m.record.Name(), release.Tick(m.record.State, m.plan, o.Now))
+	d.ticks.set(m.record.Name(), release.Tick(m.record.State, m.plan, guarded(m, o)))
 	d.meter.Guarded(v.Tier, cause(v), m.plan.GuardEvery)
 	if v.Tier == judge.Rollback && o.World.Most(m.stable().Slot) > 0 {
 		s := d.judgeNow(ctx, m, o, m.stable(), rollbackCells, 0)
 		o.Stable = &s
 	}
+}
+
+// guarded is when the guard has looked: while a rollback goes on, when it had its answers, since the next step
+// waits for no second look because they came late.
+func guarded(m measurement, o *release.Observed) signal.Instant {
+	if l := m.record.State.Ladder; l != nil && l.Step != release.Done {
+		return max(o.Now, now())
+	}
+	return o.Now
 }
 
 func cause(v judge.Verdict) signal.Cause {
@@ -102,17 +146,12 @@ func (d *Daemon) judgeNow(ctx context.Context, m measurement, o *release.Observe
 		in.Baseline = m.record.State.Baseline
 	}
 	asks := asked(m.plan, matrix, side)
-	in.Readings = available(matrix, o.World.Slot(side.Slot), side)
 	var l horizon
 	if len(asks) > 0 {
 		l = d.horizon(ctx, m, o.Now, asks)
 		matrix = matrix.Coarser(2 * l.interval)
 	}
-	in.Readings = append(in.Readings, d.facts(ctx, m, matrix, side, lookedNow(o.Now, matrix, l))...)
-	if len(asks) == 0 {
-		return judge.Judge(matrix, in)
-	}
-	in.Readings = append(d.readNow(ctx, m, l, asks, matrix.Longest(cells), first), in.Readings...)
+	in.Readings = d.readings(ctx, in, view{m, o, side, matrix, l, matrix.Longest(cells), first}, asks)
 	v := judge.Judge(matrix, in)
 	if wanting := only(asks, judge.Wanting(v)); len(wanting) > 0 {
 		in = in.With(d.readNow(ctx, m, l, wanting, judge.MostBins, first))
@@ -181,7 +220,7 @@ func whole(d signal.Duration) signal.Duration {
 
 // readNow reads the newest bins, or says why there are none.
 func (d *Daemon) readNow(ctx context.Context, m measurement, l horizon, asks []signal.Ask, bins int, first signal.Instant) []signal.Reading {
-	if l.cause != signal.Known {
+	if l.cause != signal.Known || len(asks) == 0 {
 		return all(asks, l.cause, l.detail)
 	}
 	bin := m.plan.Matrix.Coarser(2 * l.interval).Bin
@@ -220,6 +259,7 @@ func available(matrix judge.Matrix, v release.SlotView, side release.Side) []sig
 // check judges the check that is due, as of its own time, over the whole stretch since the one before.
 // The bins reach back as far as the longest bound, so that what began before the stretch is seen whole.
 func (d *Daemon) check(ctx context.Context, m measurement, o *release.Observed) *release.CheckVerdict {
+	m = m.telling()
 	s := m.record.State
 	c, ok := s.Grid.Check(s.Cutover, int(s.Checks)+1)
 	if !ok {
@@ -236,8 +276,13 @@ func (d *Daemon) check(ctx context.Context, m measurement, o *release.Observed) 
 	}
 	in := judge.Input{At: c.At, Split: o.World.Split(m.candidate().Slot), Generation: m.plan.Generation, Stretch: judge.Whole, Since: c.From,
 		FirstTraffic: s.FirstTraffic, Baseline: s.Baseline}
-	in.Readings = append(d.readCheck(ctx, m, asks, matrix, c),
-		d.facts(ctx, m, matrix, m.candidate(), looked{at: o.Now, span: sinceLast(c, matrix.Bin)})...)
+	var facts []signal.Reading
+	together(
+		func() { in.Readings = d.readCheck(ctx, m, asks, matrix, c) },
+		func() {
+			facts = d.facts(ctx, m, matrix, m.candidate(), looked{at: o.Now, span: sinceLast(c, matrix.Bin)})
+		})
+	in.Readings = append(in.Readings, facts...)
 	if !late {
 		in.Readings = append(in.Readings, available(matrix, o.World.Slot(m.candidate().Slot), m.candidate())...)
 	}
@@ -246,6 +291,9 @@ func (d *Daemon) check(ctx context.Context, m measurement, o *release.Observed) 
 	in.Others = append(d.compared(ctx, m, horizon{end: c.At}, matrix, v), d.lastWeek(ctx, m, c.At, matrix.Bin, unusual)...)
 	if in.Usual = len(unusual) > 0; in.Usual || len(in.Others) > 0 {
 		v = judge.Judge(matrix, in)
+	}
+	if dropped(ctx) { // it is due still
+		return nil
 	}
 	d.meter.Checked(v.Tier, late)
 	return &release.CheckVerdict{Check: c, Late: late, Verdict: v}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/milestone"
@@ -23,19 +22,15 @@ const (
 	fewestBins = 12
 )
 
-// milestoneFor is how long measuring a milestone may take: the guard waits meanwhile.
-const milestoneFor = 30 * time.Second
-
 // milestone measures the candidate from the cutover to the end of the window that is due; nil where Prometheus
 // can't be asked now and there is time to try again.
 func (d *Daemon) milestone(ctx context.Context, m measurement, now signal.Instant) *milestone.Milestone {
+	m = m.telling()
 	s := m.record.State
 	c, ok := release.DueMilestone(s, m.need.Check)
 	if !ok {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, milestoneFor)
-	defer cancel()
 	late := now >= release.PatientUntil(c, m.plan.Limits)
 	span, rows := d.windowOf(ctx, m, c), m.plan.Matrix.Rows
 	asks := countingAll(m.plan, m.candidate(), rows)
@@ -133,7 +128,9 @@ func (d *Daemon) readLong(ctx context.Context, m measurement, asks []signal.Ask,
 }
 
 // unanswered tells whether asking again may help.
-func unanswered(r signal.Reading) bool { return r.Cause == signal.Away || r.Cause == signal.Timeout }
+func unanswered(r signal.Reading) bool {
+	return r.Cause == signal.Away || r.Cause == signal.Timeout || r.Cause == signal.Budget
+}
 
 // joined adds the reading of the next part. A part of which nothing is known is unknown bin by bin, but what was not
 // answered makes all of it unknown.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
@@ -18,6 +20,8 @@ import (
 type probes struct {
 	mu   sync.Mutex
 	seen map[string]map[string][]look
+	// asking lets who asks an endpoint at the same moment share the answer.
+	asking singleflight.Group
 }
 
 // look is one answer of an endpoint, or none.
@@ -74,21 +78,28 @@ func (d *Daemon) ask(ctx context.Context, m measurement, asks []signal.Ask, at s
 	if d.Probe == nil {
 		return
 	}
-	var all sync.WaitGroup
+	var parts []func()
 	for _, a := range asks {
-		if looks := d.probes.until(m.record.Name(), a, at); len(looks) > 0 && looks[len(looks)-1].at == at {
-			continue
-		}
-		all.Go(func() {
-			n, text, err := d.Probe(ctx, m.plan.Namespace, a)
-			l := look{at: at, failing: signal.Number(n), text: clip(text)}
-			if err != nil {
-				l.cause, l.text = signal.Unseen, clip(err.Error())
-			}
-			d.probes.note(m.record.Name(), a, l)
+		parts = append(parts, func() {
+			d.probes.asking.Do(m.record.Name()+" "+endpoint(a), func() (any, error) { //nolint:errcheck // what came of it is noted
+				d.askOne(ctx, m, a, at)
+				return nil, nil
+			})
 		})
 	}
-	all.Wait()
+	together(parts...)
+}
+
+func (d *Daemon) askOne(ctx context.Context, m measurement, a signal.Ask, at signal.Instant) {
+	if looks := d.probes.until(m.record.Name(), a, at); len(looks) > 0 && looks[len(looks)-1].at == at {
+		return
+	}
+	n, text, err := d.Probe(ctx, m.plan.Namespace, a)
+	l := look{at: at, failing: signal.Number(n), text: clip(text)}
+	if err != nil {
+		l.cause, l.text = signal.Unseen, clip(err.Error())
+	}
+	d.probes.note(m.record.Name(), a, l)
 }
 
 // probed asks the endpoints among the rows, and gives what they have said until the end of the span.

@@ -307,14 +307,14 @@ func TestStableIsAskedUntilTheWeightsAreSet(t *testing.T) {
 // unheard is a Prometheus that knows nothing.
 func unheard() watchdog.Edges {
 	return watchdog.Edges{
-		Read: func(_ context.Context, _ string, asks []signal.Ask, _ watchdog.Span) []signal.Reading {
+		Read: func(_ context.Context, _ watchdog.Asker, asks []signal.Ask, _ watchdog.Span) []signal.Reading {
 			out := make([]signal.Reading, len(asks))
 			for i, a := range asks {
 				out[i] = signal.Reading{Signal: a.Signal, Cause: signal.Empty}
 			}
 			return out
 		},
-		Newest: func(context.Context, string, []signal.Ask, signal.Instant) watchdog.Freshness {
+		Newest: func(context.Context, watchdog.Asker, []signal.Ask, signal.Instant) watchdog.Freshness {
 			return watchdog.Freshness{Cause: signal.Empty}
 		},
 	}

@@ -60,6 +60,7 @@ func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, e
 		}
 	case p.Gone:
 		d.buckets.forget(k)
+		d.budgets.forget(k)
 	default:
 		d.buckets.forget(k)
 		if err := d.saveLedger(ctx, p, p.Ledger, p.Problems); err != nil {
@@ -83,6 +84,8 @@ func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, e
 	}
 	if p.Plan != nil && errors.Join(errs...) == nil {
 		at, err := d.lookAtBuckets(ctx, p, records, l)
+		wake, errs = earlier(wake, at), append(errs, err)
+		at, err = d.sayBudget(ctx, p)
 		wake, errs = earlier(wake, at), append(errs, err)
 	}
 	return wake, errors.Join(errs...)

@@ -37,6 +37,8 @@ type Policy struct {
 	Problems   []Problem
 	Generation int64
 	Ledger     release.Ledger
+	// Overspent is whether its status says that it has used up its budget of Prometheus' time.
+	Overspent bool
 	// Handle is the store's own: what it needs to save the ledger.
 	Handle any
 }
@@ -83,6 +85,13 @@ type Freshness struct {
 // ErrConflict is what Save and SaveLedger give when somebody wrote in between: read and decide again.
 var ErrConflict = errors.New("changed in between")
 
+// Asker says who asks which Prometheus, and how much hangs on the answer.
+type Asker struct {
+	Prometheus string
+	Policy     Key
+	Class      signal.Class
+}
+
 // Edges are the daemon's ways to the world.
 type Edges struct {
 	// Policy gives a policy from the cache.
@@ -115,14 +124,18 @@ type Edges struct {
 	// Perform changes the cluster, after checking the precondition live.
 	Perform func(ctx context.Context, namespace string, a release.Action) (release.Result, string)
 	// Read asks a Prometheus, in bins; Newest how fresh it is.
-	Read   func(ctx context.Context, prometheus string, asks []signal.Ask, s Span) []signal.Reading
-	Newest func(ctx context.Context, prometheus string, asks []signal.Ask, now signal.Instant) Freshness
+	Read   func(ctx context.Context, by Asker, asks []signal.Ask, s Span) []signal.Reading
+	Newest func(ctx context.Context, by Asker, asks []signal.Ask, now signal.Instant) Freshness
 	// Clock asks a Prometheus for its own time; it may be nil: then its clock is taken to agree with the daemon's.
 	Clock func(ctx context.Context, prometheus string) (time.Time, error)
 	// Buckets asks it where the buckets of histograms end; SaveBuckets writes into a policy's status which of
 	// its bounds they can show, if that differs.
-	Buckets     func(ctx context.Context, prometheus string, asks []signal.Ask, now signal.Instant) []signal.Buckets
+	Buckets     func(ctx context.Context, by Asker, asks []signal.Ask, now signal.Instant) []signal.Buckets
 	SaveBuckets func(ctx context.Context, p Policy, seen []signal.Buckets) error
+	// Overspent tells whether a policy has used up its budget of a Prometheus' time, and SaveBudget writes that
+	// into its status. Without them there is no budget.
+	Overspent  func(by Asker) bool
+	SaveBudget func(ctx context.Context, p Policy, spent bool) error
 	// Send delivers one message and gives what the sink wants remembered. How long to wait before
 	// another try, and whether to try at all, are the sink's to say.
 	Send func(ctx context.Context, m Message) (ref string, err error)

@@ -51,6 +51,8 @@ type Options struct {
 	DaemonMode string
 	// BlindFor is how long blindness lasts before a page; default 10 s.
 	BlindFor time.Duration
+	// QueryBudget is in the daemon's file; its default is the daemon's own.
+	QueryBudget time.Duration
 	// ProbeHosts are the hosts that policies may have asked besides their own Services.
 	ProbeHosts []string
 }
@@ -259,7 +261,7 @@ func (s *Stage) WriteFiles() error {
 	for i, listen := range s.listens {
 		var text strings.Builder
 		err = t.Execute(&text, map[string]any{"Dir": s.dir, "Listen": listen, "Mode": s.DaemonMode, "Namespace": s.Namespace, "Prometheus": s.Prometheus.URL(),
-			"Pages": s.Pages.URL(), "Chat": s.Chat.URL() + "/api", "Channel": ChannelID, "BlindFor": s.BlindFor, "ProbeHosts": s.ProbeHosts})
+			"Pages": s.Pages.URL(), "Chat": s.Chat.URL() + "/api", "Channel": ChannelID, "BlindFor": s.BlindFor, "QueryBudget": s.QueryBudget, "ProbeHosts": s.ProbeHosts})
 		if err != nil {
 			return err
 		}

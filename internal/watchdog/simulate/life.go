@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -369,11 +370,13 @@ func (l *life) perform(ctx context.Context, namespace string, a release.Action) 
 	return v.result, v.detail
 }
 
-func (l *life) read(ctx context.Context, name string, asks []signal.Ask, span watchdog.Span) []signal.Reading {
-	l.w.hangs(ctx, name)
+func (l *life) read(ctx context.Context, by watchdog.Asker, asks []signal.Ask, span watchdog.Span) []signal.Reading {
 	l.w.asked(asks).panicsAt("Read")
+	if err := l.w.asking(ctx, by); err != nil {
+		return unknown(asks, signal.Timeout, err)
+	}
 	out, err := call(ctx, l, "Read", false, func(time.Time) ([]signal.Reading, error) {
-		return l.w.read(l.w.asked(asks), name, strip(asks), span), nil
+		return l.w.read(l.w.asked(asks), by.Prometheus, strip(asks), span), nil
 	})
 	if err != nil {
 		return unknown(asks, signal.Timeout, err)
@@ -389,9 +392,11 @@ func unknown(asks []signal.Ask, c signal.Cause, err error) []signal.Reading {
 	return out
 }
 
-func (l *life) newest(ctx context.Context, name string, _ []signal.Ask, now signal.Instant) watchdog.Freshness {
-	l.w.hangs(ctx, name)
-	out, err := call(ctx, l, "Newest", false, func(time.Time) (watchdog.Freshness, error) { return l.w.newest(name, now), nil })
+func (l *life) newest(ctx context.Context, by watchdog.Asker, _ []signal.Ask, now signal.Instant) watchdog.Freshness {
+	if err := l.w.asking(ctx, by); err != nil {
+		return watchdog.Freshness{Cause: signal.Timeout, Detail: err.Error()}
+	}
+	out, err := call(ctx, l, "Newest", false, func(time.Time) (watchdog.Freshness, error) { return l.w.newest(by.Prometheus, now), nil })
 	if err != nil {
 		return watchdog.Freshness{Cause: signal.Timeout, Detail: err.Error()}
 	}
@@ -399,7 +404,9 @@ func (l *life) newest(ctx context.Context, name string, _ []signal.Ask, now sign
 }
 
 func (l *life) clock(ctx context.Context, name string) (time.Time, error) {
-	l.w.hangs(ctx, name)
+	if err := l.w.asking(ctx, watchdog.Asker{Prometheus: name}); err != nil {
+		return time.Time{}, err
+	}
 	return call(ctx, l, "Clock", false, func(now time.Time) (time.Time, error) {
 		p := l.w.proms[name]
 		if f := p.faults.live(); f.Away || f.Mute {
@@ -409,11 +416,11 @@ func (l *life) clock(ctx context.Context, name string) (time.Time, error) {
 	})
 }
 
-func (l *life) buckets(ctx context.Context, name string, asks []signal.Ask, _ signal.Instant) []signal.Buckets {
-	l.w.hangs(ctx, name)
+func (l *life) buckets(ctx context.Context, by watchdog.Asker, asks []signal.Ask, _ signal.Instant) []signal.Buckets {
 	out, err := call(ctx, l, "Buckets", false, func(time.Time) ([]signal.Buckets, error) {
-		return l.w.asked(asks).buckets(l.w.proms[name], asks), nil
+		return l.w.asked(asks).buckets(l.w.proms[by.Prometheus], asks), nil
 	})
+	err = cmp.Or(err, l.w.asking(ctx, by))
 	if err != nil {
 		out = make([]signal.Buckets, len(asks))
 		for i, a := range asks {

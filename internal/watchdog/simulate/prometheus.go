@@ -23,6 +23,8 @@ type Fault struct {
 	Lag        time.Duration
 	// Mute is a server that does not tell its time.
 	Mute bool
+	// Takes is how long each query takes, TakesTold one whose answer is only told or recorded.
+	Takes, TakesTold time.Duration
 }
 
 // prometheus counts what happened; it can be away, hang, lag, lose scrapes and answer NaN.

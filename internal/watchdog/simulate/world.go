@@ -180,13 +180,31 @@ func (m *Meter) Caught() int {
 	return m.Panics
 }
 
-// hangs waits as long as a Prometheus does that does not answer.
-func (w *World) hangs(ctx context.Context, prometheus string) {
+// queryTimeout is how long a query may take, as the daemon's file has it by default.
+const queryTimeout = 10 * time.Second
+
+// asking takes as long as a Prometheus takes for a query; the error is that it took too long.
+func (w *World) asking(ctx context.Context, by watchdog.Asker) error {
 	w.mu.Lock()
-	hangs := w.proms[prometheus].faults.live().Hang
+	f := w.proms[by.Prometheus].faults.live()
 	w.mu.Unlock()
-	if hangs {
-		<-ctx.Done()
+	takes := f.Takes
+	switch {
+	case f.Hang:
+		takes = time.Hour
+	case by.Class == signal.Tells:
+		takes = max(takes, f.TakesTold)
+	}
+	if takes == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(takes):
+		return nil
 	}
 }
 
