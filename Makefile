@@ -4,6 +4,7 @@ GO ?= go
 BIN := .lab/bin
 NESTED := internal/lab/traffic internal/promql/against
 SEEDS ?= 2000
+BUGS ?= 50
 SEED ?= 1
 
 .DEFAULT_GOAL := help
@@ -43,8 +44,9 @@ bench: ## a verdict in microseconds, and the daemon's cost with 1 and with 100 r
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/judge ./internal/release
 	$(GO) test -run '^$$' -bench Daemon -benchtime 1x -timeout 20m ./internal/e2e
 
-simulate: ## crashes and random walks in virtual time: make simulate SEEDS=5000
-	$(GO) test -count 1 -timeout 30m -run Simulate ./internal/watchdog/... -args -seeds $(SEEDS)
+simulate: ## crashes and random walks in virtual time, and a table of deliberate bugs that they find: make simulate SEEDS=5000 BUGS=100
+	set -o pipefail; $(GO) test -count 1 -v -timeout 90m -run 'Simulate' -skip DeliberateBugs ./internal/watchdog/... -args -seeds $(SEEDS) | grep -v '^ *\(=== \|--- PASS\)'
+	set -o pipefail; $(GO) test -count 1 -v -timeout 90m -run DeliberateBugs ./internal/watchdog -args -bugs $(BUGS) | grep -v '^ *\(=== \|--- PASS\)'
 
 scenarios: SEEDS = 2500
 scenarios: ## releases with a known truth, judged on a real Prometheus; a table of what was false or missed: make scenarios SEEDS=500 SEED=1

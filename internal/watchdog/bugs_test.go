@@ -48,7 +48,7 @@ var bugs = []bug{
 	{"a check is judged that is not due", "no-lost-check", "watchdog/measure.go",
 		"s.Grid.Check(s.Cutover, int(s.Checks)+1)", "s.Grid.Check(s.Cutover, int(s.Checks)+2)"},
 	{"a later sight of all the traffic restarts the schedule", "no-lost-check", "release/life.go",
-		"\t\tif t.s.Cutover.IsZero() {\n\t\t\tt.s.Cutover = t.o.Now", "\t\tif true {\n\t\t\tt.s.Cutover = t.o.Now"},
+		"\t\tif t.s.Cutover.IsZero() {\n\t\t\tt.s.Cutover =", "\t\tif true {\n\t\t\tt.s.Cutover ="},
 	{"who was told is not kept", "once", "release/outcome.go",
 		"\tif moment.IsZero() {\n\t\t*moment = o.At\n\t}", "\t_ = moment"},
 	{"what was delivered is not looked up before it is saved", "once", "watchdog/tell.go",
