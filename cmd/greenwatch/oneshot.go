@@ -53,7 +53,7 @@ func as(c cli.Cluster) (person, error) {
 		return person{}, err
 	}
 	objects, err := dynamic.NewForConfig(rest)
-	return person{clients: clients{kube: kube, objects: objects}, store: store.New(store.Config{Objects: objects}), namespace: namespace}, err
+	return person{clients: clients{kube: kube, objects: objects, server: apiServer(rest.Host)}, store: store.New(store.Config{Objects: objects}), namespace: namespace}, err
 }
 
 // list gives the active releases, or all active ones of one policy.
@@ -114,7 +114,7 @@ func check(ctx context.Context, o cli.CheckOptions) (judge.Verdict, *release.Pla
 		return judge.Verdict{}, plan, err
 	}
 	v := watchdog.JudgeOnce(ctx, watchdog.Edges{Read: seen.read, Newest: seen.newest, Clock: seen.clock, Befallen: rollout.LiveBefallen(p.kube),
-		Probe: newProber(func() probe.Trust { return cfg.Probes })}, plan, record, world, gwsignal.At(time.Now()))
+		Probe: newProber(func() probe.Trust { return cfg.Probes }, p.clients)}, plan, record, world, gwsignal.At(time.Now()))
 	return v, plan, nil
 }
 

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -65,9 +68,28 @@ func likeZap(_ []string, a slog.Attr) slog.Attr {
 type clients struct {
 	kube    kubernetes.Interface
 	objects dynamic.Interface
+	server  apiServer
 	// reviews is for questions that callers of the status page raise: with a rate limit of its own, so that
 	// they delay nothing else.
 	reviews kubernetes.Interface
+}
+
+// apiServer is the URL of Kubernetes' API server, or its host.
+type apiServer string
+
+// addresses looks the server up.
+func (s apiServer) addresses(ctx context.Context) []netip.Addr {
+	host := string(s)
+	if u, err := url.Parse(host); err == nil && u.Hostname() != "" {
+		host = u.Hostname()
+	} else if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	found, _ := net.DefaultResolver.LookupNetIP(ctx, "ip", host) // a name that nobody knows leads nowhere
+	for i := range found {
+		found[i] = found[i].Unmap()
+	}
+	return found
 }
 
 // connect makes the clients; nothing is asked yet. Without a kubeconfig it is the pod's own account.
@@ -91,7 +113,7 @@ func connect(kubeconfig string, k config.Kubernetes, m *meter.Meter) (clients, e
 	apart := rest.CopyConfig(c)
 	apart.QPS, apart.Burst = reviewQPS, reviewBurst
 	reviews, err := kubernetes.NewForConfig(apart)
-	return clients{kube: kube, objects: objects, reviews: reviews}, err
+	return clients{kube: kube, objects: objects, reviews: reviews, server: apiServer(c.Host)}, err
 }
 
 // How many questions per second the status page may raise, and at once: a page of somebody who may not see
@@ -181,8 +203,8 @@ func newServers(all []config.Prometheus, budget time.Duration, m *meter.Meter, l
 type prober func(ctx context.Context, namespace string, a gwsignal.Ask) (failing int, text string, err error)
 
 // newProber makes one that asks whom the daemon's file allows at the moment.
-func newProber(trust func() probe.Trust) prober {
-	c := probe.New(trust)
+func newProber(trust func() probe.Trust, with clients) prober {
+	c := probe.New(probe.Options{Trust: trust, Service: probe.Services(with.kube), APIServer: with.server.addresses})
 	return func(ctx context.Context, namespace string, a gwsignal.Ask) (int, string, error) {
 		return c.Failing(ctx, namespace, a.URL, a.Components)
 	}

@@ -62,7 +62,7 @@ func runDaemon(ctx context.Context, o cli.RunOptions) error {
 		return cli.Mistaken(err)
 	}
 	newDog := func() *watchdog.Daemon {
-		return watchdog.New(watchdog.Options{Edges: edges(c, seen, newProber(current.probes), sinks, speak), Settings: current.settings, Meter: meter, Log: log})
+		return watchdog.New(watchdog.Options{Edges: edges(c, seen, newProber(current.probes, clients), sinks, speak), Settings: current.settings, Meter: meter, Log: log})
 	}
 	wake := func(k watchdog.Key) {
 		if d := dog.Load(); d != nil {

@@ -99,6 +99,8 @@ type Prometheus struct {
 	Concurrency     int           `json:"concurrency"`
 	BearerTokenFile string        `json:"bearerTokenFile"`
 	TokenOverHTTP   bool          `json:"tokenOverHTTP"`
+	// Namespaces are those whose policies may name it; none: all.
+	Namespaces []string `json:"namespaces"`
 }
 
 // Notifier is a sink that policies may name, of exactly one kind.
@@ -106,6 +108,8 @@ type Notifier struct {
 	Name      string     `json:"name"`
 	PagerDuty *PagerDuty `json:"pagerduty"`
 	Slack     *Slack     `json:"slack"`
+	// Namespaces are those whose policies may name it; none: all.
+	Namespaces []string `json:"namespaces"`
 }
 
 // PagerDuty is an integration of type Events API v2. URL is of the service region; empty: the US.
@@ -167,16 +171,29 @@ func Default() Config {
 
 func (p *Prometheus) setDefaults() { p.Timeout, p.Concurrency = 10*time.Second, 4 }
 
-// know tells the defaults which names there are, whom probes may ask, and what the floors are.
+// know tells the defaults which names there are, who may use them, whom probes may ask, and what the floors are.
 func (c *Config) know() {
 	c.Defaults.Probes, c.Defaults.Floors = c.Probes, c.Floors
 	c.Defaults.Servers, c.Defaults.Notifiers = nil, nil
+	c.Defaults.ServersOnlyFor, c.Defaults.NotifiersOnlyFor = nil, nil
 	for _, p := range c.Prometheus {
 		c.Defaults.Servers = append(c.Defaults.Servers, p.Name)
+		reserve(&c.Defaults.ServersOnlyFor, p.Name, p.Namespaces)
 	}
 	for _, n := range c.Notifiers {
 		c.Defaults.Notifiers = append(c.Defaults.Notifiers, n.Name)
+		reserve(&c.Defaults.NotifiersOnlyFor, n.Name, n.Namespaces)
 	}
+}
+
+func reserve(all *map[string][]string, name string, namespaces []string) {
+	if len(namespaces) == 0 {
+		return
+	}
+	if *all == nil {
+		*all = map[string][]string{}
+	}
+	(*all)[name] = namespaces
 }
 
 // Mistake is one thing that is wrong with a file.

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/knowledgebeast/greenwatch/internal/config"
+	"github.com/knowledgebeast/greenwatch/internal/probe"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 )
 
@@ -119,10 +120,11 @@ listen: 127.0.0.1:0
 leaderElection: {enabled: false}
 prometheus:
 - {name: main, url: http://p:9090/prom, bearerTokenFile: /run/token, tokenOverHTTP: true}
-- {name: slow, url: https://q, timeout: 1m, concurrency: 1}
+- {name: slow, url: https://q, timeout: 1m, concurrency: 1, namespaces: [staging]}
 notifiers:
 - {name: oncall, pagerduty: {routingKeyFile: /run/key, url: https://events.eu.pagerduty.com}}
-- {name: deployments, slack: {tokenFile: /run/slack, channel: C0123456789}}
+- {name: deployments, slack: {tokenFile: /run/slack, channel: C0123456789}, namespaces: [production, staging]}
+probes: {hosts: [api.example.com, {host: 10.0.0.7, namespaces: [production]}]}
 defaults:
   mode: Enforce
   schedule: {bin: 30s}
@@ -140,12 +142,16 @@ defaults:
 	want.LeaderElection.Enabled = false
 	want.Prometheus = []config.Prometheus{
 		{Name: "main", URL: "http://p:9090/prom", Timeout: 10 * time.Second, Concurrency: 4, BearerTokenFile: "/run/token", TokenOverHTTP: true},
-		{Name: "slow", URL: "https://q", Timeout: time.Minute, Concurrency: 1},
+		{Name: "slow", URL: "https://q", Timeout: time.Minute, Concurrency: 1, Namespaces: []string{"staging"}},
 	}
 	want.Notifiers = []config.Notifier{
 		{Name: "oncall", PagerDuty: &config.PagerDuty{RoutingKeyFile: "/run/key", URL: "https://events.eu.pagerduty.com"}},
-		{Name: "deployments", Slack: &config.Slack{TokenFile: "/run/slack", Channel: "C0123456789"}},
+		{Name: "deployments", Slack: &config.Slack{TokenFile: "/run/slack", Channel: "C0123456789"}, Namespaces: []string{"production", "staging"}},
 	}
+	want.Probes.Hosts = []probe.Host{{Host: "api.example.com"}, {Host: "10.0.0.7", Namespaces: []string{"production"}}}
+	want.Defaults.Probes = want.Probes
+	want.Defaults.ServersOnlyFor = map[string][]string{"slow": {"staging"}}
+	want.Defaults.NotifiersOnlyFor = map[string][]string{"deployments": {"production", "staging"}}
 	want.Defaults.Servers, want.Defaults.Notifiers = []string{"main", "slow"}, []string{"oncall", "deployments"}
 	want.Defaults.Mode, want.Defaults.Schedule.Bin, want.Defaults.Prometheus = release.Enforce, "30s", "slow"
 	yes := true

@@ -73,6 +73,12 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 	if n.ShortTag() == "!!null" {
 		return // a key without a value says nothing
 	}
+	if t, ok := v.Addr().Interface().(worded); ok && n.Kind == yaml.ScalarNode {
+		var text string
+		d.scalar(n, reflect.ValueOf(&text).Elem(), path)
+		t.SetText(text)
+		return
+	}
 	switch v.Kind() {
 	case reflect.Pointer:
 		fresh := reflect.New(v.Type().Elem())
@@ -111,6 +117,9 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 		seen[key.Value] = true
 	}
 }
+
+// worded is an object that may be written as a text alone.
+type worded interface{ SetText(string) }
 
 // defaulted is a list's element that has defaults of its own.
 type defaulted interface{ setDefaults() }

@@ -26,7 +26,7 @@ func (v *validator) fail(path, format string, args ...any) {
 
 func (v *validator) config(c Config) {
 	v.oneOf("mode", string(c.Mode), string(release.Observe), string(release.Enforce))
-	v.namespaces(c.Namespaces)
+	v.namespaces("namespaces", c.Namespaces)
 	v.address("listen", c.Listen)
 	v.statusPage(c.StatusPage, c.Listen)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
@@ -89,11 +89,19 @@ func (v *validator) unique(path, s string, seen map[string]bool) {
 	seen[s] = true
 }
 
-func (v *validator) namespaces(names []string) {
+func (v *validator) namespaces(path string, names []string) {
 	seen := map[string]bool{}
 	for i, n := range names {
-		v.unique(fmt.Sprintf("namespaces[%d]", i), n, seen)
+		v.unique(fmt.Sprintf("%s[%d]", path, i), n, seen)
 	}
+}
+
+// reserved refuses an empty list, which looks as if nobody may.
+func (v *validator) reserved(path string, names []string) {
+	if names != nil && len(names) == 0 {
+		v.fail(path+".namespaces", "is empty; name those whose policies may use it, or leave it out for all")
+	}
+	v.namespaces(path+".namespaces", names)
 }
 
 func (v *validator) address(path, s string) {
@@ -140,6 +148,7 @@ func (v *validator) servers(servers []Prometheus) {
 		path := fmt.Sprintf("prometheus[%d]", i)
 		v.unique(path+".name", p.Name, seen)
 		v.url(path+".url", p.URL)
+		v.reserved(path, p.Namespaces)
 		v.lasts(path+".timeout", p.Timeout, 100*time.Millisecond)
 		v.atLeast(path+".concurrency", p.Concurrency, 1)
 		if p.BearerTokenFile != "" && !p.TokenOverHTTP && inTheClear(p.URL) {
@@ -153,6 +162,7 @@ func (v *validator) notifiers(notifiers []Notifier) {
 	for i, n := range notifiers {
 		path := fmt.Sprintf("notifiers[%d]", i)
 		v.unique(path+".name", n.Name, seen)
+		v.reserved(path, n.Namespaces)
 		if (n.PagerDuty == nil) == (n.Slack == nil) {
 			v.fail(path, "needs exactly one kind; write pagerduty or slack")
 			continue
@@ -190,10 +200,12 @@ func (v *validator) probes(t probe.Trust) {
 	if !hostName.MatchString(t.Domain) {
 		v.fail("probes.domain", "%q is no cluster's domain; write it such as cluster.local", t.Domain)
 	}
-	for i, h := range t.Hosts {
+	for i, x := range t.Hosts {
+		path, h := fmt.Sprintf("probes.hosts[%d]", i), x.Host
 		if !hostName.MatchString(h) && (net.ParseIP(h) == nil || h != strings.ToLower(h)) {
-			v.fail(fmt.Sprintf("probes.hosts[%d]", i), "%q is no host; write its name or address alone, in lower case, without scheme and port", h)
+			v.fail(path, "%q is no host; write its name or address alone, in lower case, without scheme and port", h)
 		}
+		v.reserved(path, x.Namespaces)
 	}
 }
 

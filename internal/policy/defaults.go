@@ -33,6 +33,10 @@ type Defaults struct {
 	// Servers and Notifiers are the names that the daemon's file knows.
 	Servers   []string `json:"-"`
 	Notifiers []string `json:"-"`
+	// ServersOnlyFor and NotifiersOnlyFor are the namespaces whose policies may use one of that name; one that is
+	// absent is for all.
+	ServersOnlyFor   map[string][]string `json:"-"`
+	NotifiersOnlyFor map[string][]string `json:"-"`
 	// Probes says whom probes may ask.
 	Probes probe.Trust `json:"-"`
 	// Floors are the least that a policy may ask for.
@@ -64,6 +68,25 @@ func Default() Defaults {
 		Istio:        Istio{Reporter: bySource},
 		Probes:       probe.Default(),
 	}
+}
+
+// For gives the defaults of a namespace: they hold, and choose among, what its policies may use.
+func (d Defaults) For(namespace string) Defaults {
+	d.Servers = permitted(d.Servers, d.ServersOnlyFor, namespace)
+	d.Notifiers = permitted(d.Notifiers, d.NotifiersOnlyFor, namespace)
+	if len(permitted([]string{d.Prometheus}, d.ServersOnlyFor, namespace)) == 0 {
+		d.Prometheus = ""
+	}
+	d.Notify = permitted(d.Notify, d.NotifiersOnlyFor, namespace)
+	return d
+}
+
+// permitted leaves out what is for other namespaces only.
+func permitted(names []string, onlyFor map[string][]string, namespace string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		namespaces, reserved := onlyFor[name]
+		return reserved && !slices.Contains(namespaces, namespace)
+	})
 }
 
 // InForce gives the spec with all that it leaves out filled in.
@@ -141,6 +164,7 @@ func (d Defaults) Validate() []error {
 			{Name: "green", Deployment: "green", Destination: v1alpha1.Destination{Host: "green"}},
 		},
 	}}
+	d.ServersOnlyFor, d.NotifiersOnlyFor = nil, nil // whoever they are for, they must be right
 	_, errs := Parse(p, d)
 	return slices.DeleteFunc(errs, func(err error) bool { return ReasonOf(err) != Invalid })
 }

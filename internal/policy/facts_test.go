@@ -9,6 +9,7 @@ import (
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/policy"
+	"github.com/knowledgebeast/greenwatch/internal/probe"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
@@ -63,7 +64,7 @@ const probed = "name: a, probe: {url: 'http://shop.${namespace}.svc/health'}"
 
 func TestProbesAreRead(t *testing.T) {
 	d := defaults()
-	d.Probes.Hosts = []string{"api.example.com"}
+	d.Probes.Hosts = []probe.Host{{Host: "api.example.com"}, {Host: "hr.example.com", Namespaces: []string{"hr"}}}
 	plan, errs := policy.Parse(read(t, service+`
   signals:
   - {name: health, probe: {url: 'http://shop-${slot}.${namespace}.svc:8080/health?v=${version}', components: [disk, database]}, consider: {failing: true, for: 5m}, rollback: {above: "2"}}

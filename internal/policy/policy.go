@@ -29,8 +29,10 @@ const RequestsSignal = "traffic.requests"
 
 // Parse gives the plan that a policy asks for, or all that is wrong with it, each an Error.
 func Parse(p *v1alpha1.WatchPolicy, d Defaults) (*release.Plan, []error) {
+	all := d
+	d = d.For(p.Namespace)
 	spec, _ := lift(InForce(p.Spec, d), d.Floors)
-	r := &reader{trust: d.Probes}
+	r := &reader{trust: d.Probes, namespace: p.Namespace}
 	plan := &release.Plan{
 		Namespace:      p.Namespace,
 		Policy:         p.Name,
@@ -42,8 +44,8 @@ func Parse(p *v1alpha1.WatchPolicy, d Defaults) (*release.Plan, []error) {
 		Schedule:       r.windows(spec.Schedule.Windows),
 		GuardEvery:     r.duration("spec.schedule.guardEvery", spec.Schedule.GuardEvery, time.Second),
 		Baseline:       r.grid("spec.baseline.window", spec.Baseline.Window),
-		Prometheus:     r.known("spec.prometheus", spec.Prometheus, d.Servers, "Prometheus"),
-		Notify:         r.notify(spec.Notify, d.Notifiers),
+		Prometheus:     r.known("spec.prometheus", spec.Prometheus, d.Servers, all.Servers, "Prometheus"),
+		Notify:         r.notify(spec.Notify, d.Notifiers, all.Notifiers),
 		HistoryLimit:   ptr.Deref(spec.HistoryLimit, 0),
 		Limits:         r.limits(spec),
 	}
@@ -63,6 +65,8 @@ func Parse(p *v1alpha1.WatchPolicy, d Defaults) (*release.Plan, []error) {
 // reader reads a spec and gathers what is wrong with it.
 type reader struct {
 	errs []error
+	// namespace is the policy's.
+	namespace string
 	// plan is what texts are filled from; trust and probes are for probes: whom they may ask, how many there are.
 	trust  probe.Trust
 	plan   *release.Plan
@@ -103,26 +107,37 @@ func (r *reader) name(path, s, example string) string {
 	return s
 }
 
-// known sees to it that the daemon's file has the name.
-func (r *reader) known(path, name string, known []string, what string) string {
+// known sees to it that the daemon's file has the name, and that policies of the namespace may use it. Who else
+// may is not said.
+func (r *reader) known(path, name string, may, all []string, what string) string {
+	var text string
 	switch {
-	case len(known) == 0:
+	case slices.Contains(may, name):
+		return name
+	case len(all) == 0:
 		r.fail(path, "the daemon's file names no %s", what)
-	case !slices.Contains(known, name):
-		r.fail(path, "the daemon's file names no %s %q; it has %s", what, name, list(known))
+		return name
+	case len(may) == 0:
+		text = fmt.Sprintf("no %s of the daemon's file is for policies of namespace %s", what, r.namespace)
+	case slices.Contains(all, name):
+		text = fmt.Sprintf("%s %q is not for policies of namespace %s; write one that is: %s", what, name, r.namespace, list(may))
+	default:
+		r.fail(path, "the daemon's file names no %s %q; it has %s", what, name, list(may))
+		return name
 	}
+	r.errs = append(r.errs, Error{Reason: NotPermitted, Path: path, Text: text + "; the daemon's file says in namespaces: who may use it"})
 	return name
 }
 
 // mostSinks is how many notifiers one release may tell.
 const mostSinks = 8
 
-func (r *reader) notify(names, known []string) []string {
+func (r *reader) notify(names, may, all []string) []string {
 	if len(names) > mostSinks {
 		r.fail("spec.notify", "names %d notifiers; write at most %d", len(names), mostSinks)
 	}
 	for i, n := range names {
-		r.known(fmt.Sprintf("spec.notify[%d]", i), n, known, "notifier")
+		r.known(fmt.Sprintf("spec.notify[%d]", i), n, may, all, "notifier")
 	}
 	return slices.Clone(names)
 }

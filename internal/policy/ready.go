@@ -15,6 +15,7 @@ type Reason string
 const (
 	Watching              Reason = "Watching"
 	Invalid               Reason = "Invalid"               // something written in it
+	NotPermitted          Reason = "NotPermitted"          // a Prometheus or notifier that is for other namespaces
 	Overlap               Reason = "Overlap"               // an older policy has its Deployment or route
 	NoRequestsMetric      Reason = "NoRequestsMetric"      // nothing proves a rollback
 	TCPRoute              Reason = "TCPRoute"              // its traffic is not split by HTTP routes

@@ -14,9 +14,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
-	"slices"
-	"syscall"
 	"time"
 )
 
@@ -26,28 +25,27 @@ const (
 	maxBody = 64 << 10
 )
 
-// Client asks. Make it with New.
-type Client struct {
-	trust func() Trust
-	http  *http.Client
+// Options are what a Client is made of.
+type Options struct {
+	// Trust says whom policies may have asked; it is looked up each time.
+	Trust func() Trust
+	// Service gives the addresses of a Service of its own, or why it is not asked. Without it no Service is.
+	Service func(ctx context.Context, namespace, name string) ([]netip.Addr, error)
+	// APIServer gives the addresses of Kubernetes' API server, which nobody may have asked; it may be nil.
+	APIServer func(ctx context.Context) []netip.Addr
 }
 
-// New makes a client that follows no redirects and uses no proxy. What it may ask is looked up each time.
-func New(trust func() Trust) Client {
-	c := Client{trust: trust}
-	c.http = &http.Client{
-		Transport: &http.Transport{DialContext: c.dial, DisableKeepAlives: true, DisableCompression: true,
-			MaxResponseHeaderBytes: maxBody, TLSHandshakeTimeout: timeout},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	return c
-}
+// Client asks. Make it with New.
+type Client struct{ o Options }
+
+// New makes a client that follows no redirects and uses no proxy.
+func New(o Options) Client { return Client{o} }
 
 // Failing gives how many components fail, of those that are named, else of all, and in words which. An
 // answer other than 200, or one that can't be understood, counts as one. The URL must be one that a policy
 // of the namespace may have asked.
 func (c Client) Failing(ctx context.Context, namespace, address string, components []string) (n int, text string, err error) {
-	if err := c.trust().Check(address, namespace); err != nil {
+	if err := c.o.Trust().Check(address, namespace); err != nil {
 		return 0, "", fmt.Errorf("the URL %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -58,7 +56,11 @@ func (c Client) Failing(ctx context.Context, namespace, address string, componen
 	}
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", "greenwatch")
-	response, err := c.http.Do(request)
+	to, err := c.resolve(ctx, request.URL.Hostname(), namespace)
+	if err != nil {
+		return 0, "", fmt.Errorf("probe %s: %w", address, err)
+	}
+	response, err := c.client(to).Do(request)
 	if err != nil {
 		return 0, "", fmt.Errorf("probe %s: %w", address, reason(err))
 	}
@@ -78,6 +80,22 @@ func (c Client) Failing(ctx context.Context, namespace, address string, componen
 	return n, text, nil
 }
 
+// client makes one that reaches the target, whatever name it asks for.
+func (c Client) client(to target) *http.Client {
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		_, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		return c.dial(ctx, network, port, to)
+	}
+	return &http.Client{
+		Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true, DisableCompression: true,
+			MaxResponseHeaderBytes: maxBody, TLSHandshakeTimeout: timeout},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
 // reason says why there is no answer, without a word of what was answered: net/http quotes what it does not
 // understand.
 func reason(err error) error {
@@ -92,37 +110,8 @@ func reason(err error) error {
 		return fmt.Errorf("no answer within %s", timeout)
 	case isTLS:
 		return errors.New("its certificate can't be verified")
-	case isNet, errors.Is(err, context.Canceled), errors.Is(err, errInside):
+	case isNet, errors.Is(err, context.Canceled), errors.Is(err, errInside), errors.Is(err, errBarred):
 		return err
 	}
 	return errors.New("the connection ended, or what answers does not speak HTTP as it should")
-}
-
-// dial connects. A Service may lead anywhere by its own word; where it leads to the daemon's own host, or to
-// what a cloud tells its machines alone, nothing is asked, but where the daemon's file names the host.
-func (c Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	d := net.Dialer{Timeout: timeout}
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
-	if !slices.Contains(c.trust().Hosts, host) {
-		d.Control = outside
-	}
-	return d.DialContext(ctx, network, address)
-}
-
-var errInside = errors.New("it leads to a loopback or link-local address, which is not asked unless the daemon's file names its host")
-
-// outside refuses addresses of the own host and of the link.
-func outside(_, address string, _ syscall.RawConn) error {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return err
-	}
-	ip := net.ParseIP(host)
-	if ip == nil || ip.IsLoopback() || ip.IsUnspecified() || ip.IsLinkLocalUnicast() || ip.IsMulticast() {
-		return errInside
-	}
-	return nil
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // here trusts the test's own servers.
-func here() Trust { return Trust{Hosts: []string{"127.0.0.1"}} }
+func here() Trust { return Trust{Hosts: []Host{{Host: "127.0.0.1"}}} }
 
 func TestAnEndpointSaysHowItsComponentsAre(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -50,7 +50,7 @@ func TestAnEndpointSaysHowItsComponentsAre(t *testing.T) {
 				_, _ = io.WriteString(w, c.body)
 			}))
 			defer s.Close()
-			n, text, err := New(here).Failing(t.Context(), "production", s.URL+"/health", c.named)
+			n, text, err := New(Options{Trust: here}).Failing(t.Context(), "production", s.URL+"/health", c.named)
 			if err != nil || n != c.want || text != c.text {
 				t.Errorf("%d, %q, %v; want %d, %q", n, text, err, c.want, c.text)
 			}
@@ -68,7 +68,7 @@ func TestAnotherAnswerThan200Fails(t *testing.T) {
 			w.Header().Set("Location", "/followed")
 			w.WriteHeader(status)
 		}))
-		n, text, err := New(here).Failing(t.Context(), "production", s.URL+"/health", nil)
+		n, text, err := New(Options{Trust: here}).Failing(t.Context(), "production", s.URL+"/health", nil)
 		if err != nil || n != 1 || text != want {
 			t.Errorf("%d: %d, %q, %v; want %q", status, n, text, err, want)
 		}
@@ -112,7 +112,7 @@ func TestWhoeverCannotBeReachedSaysNothing(t *testing.T) {
 		"an unknown authority": {encrypted.URL, "its certificate can't be verified"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n, text, err := New(here).Failing(t.Context(), "production", c.address, nil)
+			n, text, err := New(Options{Trust: here}).Failing(t.Context(), "production", c.address, nil)
 			if err == nil || n != 0 || text != "" || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hush") {
 				t.Errorf("%d, %q, %v; want %s", n, text, err, c.want)
 			}
@@ -127,7 +127,7 @@ func TestAnAnswerThatDoesNotComeIsNotWaitedFor(t *testing.T) {
 	defer close(end)
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(50*time.Millisecond))
 	defer cancel()
-	if _, _, err := New(here).Failing(ctx, "production", s.URL, nil); err == nil || !strings.Contains(err.Error(), "no answer within 5s") {
+	if _, _, err := New(Options{Trust: here}).Failing(ctx, "production", s.URL, nil); err == nil || !strings.Contains(err.Error(), "no answer within 5s") {
 		t.Errorf("%v", err)
 	}
 }
@@ -146,7 +146,7 @@ func TestAnAnswerWithoutEndIsLeft(t *testing.T) {
 		sent <- n
 	}))
 	defer s.Close()
-	if n, text, err := New(here).Failing(t.Context(), "production", s.URL, nil); n != 1 || !strings.Contains(text, "longer than 65536 bytes") {
+	if n, text, err := New(Options{Trust: here}).Failing(t.Context(), "production", s.URL, nil); n != 1 || !strings.Contains(text, "longer than 65536 bytes") {
 		t.Errorf("%d, %q, %v", n, text, err)
 	}
 	if n := <-sent; n >= 1<<26 {
@@ -162,47 +162,19 @@ func TestWhoMayNotBeAskedIsNot(t *testing.T) {
 		_, _ = io.WriteString(w, `{"status": "up"}`)
 	}))
 	defer s.Close()
-	if _, _, err := New(here).Failing(t.Context(), "production", s.URL, nil); err != nil || asked != 1 {
+	if _, _, err := New(Options{Trust: here}).Failing(t.Context(), "production", s.URL, nil); err != nil || asked != 1 {
 		t.Fatalf("the control: asked %d times, %v", asked, err)
 	}
 	local := url.URL{Scheme: "http", Host: net.JoinHostPort("localhost", strings.TrimPrefix(s.URL, "http://127.0.0.1:"))}
 	for _, address := range []string{s.URL, local.String()} {
-		if _, _, err := New(func() Trust { return Trust{} }).Failing(t.Context(), "production", address, nil); err == nil || !strings.Contains(err.Error(), "may not be asked") || asked != 1 {
+		if _, _, err := New(Options{Trust: func() Trust { return Trust{} }}).Failing(t.Context(), "production", address, nil); err == nil || !strings.Contains(err.Error(), "may not be asked") || asked != 1 {
 			t.Errorf("%s: asked %d times, %v", address, asked, err)
 		}
 	}
 }
 
-// A Service of the own namespace may lead to the daemon's own host by its own word: then nothing is asked.
-func TestAServiceThatLeadsInsideIsNotAsked(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	trust := Trust{}
-	c := New(func() Trust { return trust })
-	address := net.JoinHostPort("localhost", port)
-	if _, err := c.dial(t.Context(), "tcp", address); err == nil || !strings.Contains(err.Error(), errInside.Error()) {
-		t.Errorf("%v, want that it leads inside", err)
-	}
-	trust.Hosts = []string{"localhost"}
-	conn, err := c.dial(t.Context(), "tcp", address)
-	if err != nil {
-		t.Fatalf("the daemon's file names the host: %v", err)
-	}
-	conn.Close()
-	for address, want := range map[string]bool{"127.0.0.1:80": false, "169.254.169.254:80": false, "[::1]:80": false, "[fe80::1%eth0]:80": false,
-		"0.0.0.0:80": false, "[::ffff:127.0.0.1]:80": false, "10.96.0.12:8080": true, "[fd00::12]:8080": true} {
-		if err := outside("tcp", address, nil); (err == nil) != want {
-			t.Errorf("%s: %v", address, err)
-		}
-	}
-}
-
 func TestNoProxyIsUsed(t *testing.T) {
-	if New(here).http.Transport.(*http.Transport).Proxy != nil {
+	if New(Options{Trust: here}).client(target{}).Transport.(*http.Transport).Proxy != nil {
 		t.Error("a proxy of the environment would be asked for what it alone may reach")
 	}
 }

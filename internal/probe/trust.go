@@ -13,9 +13,18 @@ import (
 type Trust struct {
 	// Domain is the cluster's.
 	Domain string `json:"domain"`
-	// Hosts are names or addresses, compared exactly and without the port.
-	Hosts []string `json:"hosts"`
+	// Hosts are compared exactly and without the port.
+	Hosts []Host `json:"hosts"`
 }
+
+// Host is a name or an address. Policies of the Namespaces may have it asked; none: all policies.
+type Host struct {
+	Host       string   `json:"host"`
+	Namespaces []string `json:"namespaces"`
+}
+
+// SetText takes a host that is written as a text alone.
+func (h *Host) SetText(s string) { h.Host = s }
 
 // Default trusts no host besides.
 func Default() Trust { return Trust{Domain: "cluster.local"} }
@@ -46,10 +55,23 @@ func (t Trust) Check(address, namespace string) error {
 // allows tells whether a host may be asked: one of the list, or NAME.NAMESPACE.svc, with the cluster's domain
 // or without. Another domain is not taken, since its names may lead anywhere.
 func (t Trust) allows(host, namespace string) bool {
-	if slices.Contains(t.Hosts, host) {
+	if t.names(host, namespace) {
 		return true
 	}
+	_, is := t.service(host, namespace)
+	return is
+}
+
+// names tells whether the daemon's file lets policies of the namespace have the host asked.
+func (t Trust) names(host, namespace string) bool {
+	return slices.ContainsFunc(t.Hosts, func(h Host) bool {
+		return h.Host == host && (len(h.Namespaces) == 0 || slices.Contains(h.Namespaces, namespace))
+	})
+}
+
+// service gives the name of the namespace's Service that a host is.
+func (t Trust) service(host, namespace string) (name string, is bool) {
 	name, rest, _ := strings.Cut(host, ".")
 	own := namespace + ".svc"
-	return namespace != "" && label.MatchString(name) && (rest == own || t.Domain != "" && rest == own+"."+t.Domain)
+	return name, namespace != "" && label.MatchString(name) && (rest == own || t.Domain != "" && rest == own+"."+t.Domain)
 }

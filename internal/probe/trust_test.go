@@ -6,7 +6,8 @@ import (
 )
 
 func TestOnlyTheOwnNamespaceAndTheListMayBeAsked(t *testing.T) {
-	trust := Trust{Domain: "cluster.local", Hosts: []string{"api.example.com", "10.0.0.7", "::1"}}
+	trust := Trust{Domain: "cluster.local", Hosts: []Host{{Host: "api.example.com"}, {Host: "10.0.0.7"}, {Host: "::1"},
+		{Host: "pay.example.com", Namespaces: []string{"production", "payments"}}, {Host: "hr.example.com", Namespaces: []string{"hr"}}}}
 	for _, address := range []string{
 		"http://shop-blue.production.svc:8080/health",
 		"https://shop.production.svc/health?full=1",
@@ -14,6 +15,7 @@ func TestOnlyTheOwnNamespaceAndTheListMayBeAsked(t *testing.T) {
 		"http://api.example.com:8443/health",
 		"http://10.0.0.7/health",
 		"http://[::1]:80/health",
+		"http://pay.example.com/health",
 	} {
 		if err := trust.Check(address, "production"); err != nil {
 			t.Errorf("%s: %v", address, err)
@@ -41,6 +43,7 @@ func TestOnlyTheOwnNamespaceAndTheListMayBeAsked(t *testing.T) {
 		"http://a.shop.production.svc/health":              "leads to a.shop.production.svc,",
 		"http://evil.com\\.production.svc/health":          "is no URL",
 		"http://evil.com/x?y=.production.svc/health":       "leads to evil.com,",
+		"http://hr.example.com/health":                     "leads to hr.example.com, which may not be asked; write a Service of the policy's own namespace, NAME.production.svc or NAME.production.svc.cluster.local, or have the host named in probes.hosts of the daemon's file",
 		"http://www.api.example.com/health":                "leads to www.api.example.com,",
 		"http://10.0.0.8/health":                           "leads to 10.0.0.8,",
 		"http://169.254.169.254/latest/meta-data":          "leads to 169.254.169.254,",
