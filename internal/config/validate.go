@@ -217,7 +217,8 @@ func (v *validator) floors(f policy.Floors, d policy.Defaults) {
 	for _, note := range policy.Lifted(&v1alpha1.WatchPolicy{}, d) {
 		var e policy.Error
 		if errors.As(note, &e) {
-			v.fail("defaults"+strings.TrimPrefix(e.Path, "spec"), "%s", e.Text)
+			wrong, _, _ := strings.Cut(e.Text, ";")
+			v.fail("defaults"+strings.TrimPrefix(e.Path, "spec"), "%s; write more, or lower the floor", wrong)
 		}
 	}
 }

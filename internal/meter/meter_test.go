@@ -159,6 +159,18 @@ greenwatch_config_reloads_total{outcome="failed"} 2
 	}
 }
 
+func TestBudgetsThatAreUsedUp(t *testing.T) {
+	m, r := fresh(t)
+	m.Overspent("main", 2)
+	m.Overspent("unheard-of", 1)
+	expect(t, r, "greenwatch_query_budgets_used_up", `
+# HELP greenwatch_query_budgets_used_up Policies that have used up their budget of a Prometheus' time.
+# TYPE greenwatch_query_budgets_used_up gauge
+greenwatch_query_budgets_used_up{prometheus="main"} 2
+greenwatch_query_budgets_used_up{prometheus="other"} 1
+`)
+}
+
 type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
