@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -257,4 +259,43 @@ func (s server) freezeAs(t *testing.T, user, name, namespace string) error {
 	}
 	r.Status = state(namespace)
 	return as.Put().Namespace(s.Namespace).Resource("releases").Name(name).SubResource("status").Body(&r).Do(t.Context()).Error()
+}
+
+// An overlay with a namespace of its own says it to the policies, too, as deploy/kustomization.yaml shows.
+func TestAnOverlayNamesTheAccount(t *testing.T) {
+	s := newServer(t)
+	base, err := filepath.Abs("../../../deploy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	comment, err := os.ReadFile(filepath.Join(base, "kustomization.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(comment), "#   namespace: watch\n")
+	shown, _, _ = strings.Cut(shown, "\napiVersion")
+	dir := t.TempDir()
+	relative, err := filepath.Rel(dir, base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		overlay string
+		named   int // how often the account is named in the policies by its new name
+	}{
+		"as shown":                 {"namespace: watch\n" + strings.ReplaceAll(shown, "#   ", ""), 2},
+		"without the replacements": {"namespace: watch\n", 0},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte("resources: ["+relative+"]\n"+c.overlay), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		rendered, err := s.Kubectl(t.Context(), lab.Admin, "kustomize", dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const account = `"system:serviceaccount:%s:greenwatch"`
+		if got, old := strings.Count(rendered, fmt.Sprintf(account, "watch")), strings.Count(rendered, fmt.Sprintf(account, "greenwatch")); got != c.named || got+old != 2 {
+			t.Errorf("%s: the account is named by its new name %d times and by its old one %d times, want %d of 2", name, got, old, c.named)
+		}
+	}
 }
