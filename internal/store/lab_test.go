@@ -17,6 +17,7 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
 	"github.com/knowledgebeast/greenwatch/internal/lab"
 	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
 var cluster = lab.Shared{Options: lab.Options{NoIstiod: true}}
@@ -77,7 +78,7 @@ func (s *scene) at(n int, what func() error) {
 
 func spec(number int64) release.Spec {
 	return release.Spec{
-		Policy: "echo", Number: number, FirstSeen: 1000,
+		Policy: "echo", Number: number, FirstSeen: t0 + 1000,
 		Candidate: release.Side{Slot: "green", Revision: "bbb", Version: "v2", Replicas: 3},
 		Stable:    release.Side{Slot: "blue", Revision: "aaa", Version: "v1", Replicas: 3},
 	}
@@ -134,3 +135,6 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// t0 is a moment that the API server takes: it refuses what is before the year 2000.
+const t0 = signal.Instant(1_780_000_000)

@@ -34,7 +34,7 @@ spec:
 func policyStatus() v1alpha1.WatchPolicyStatus {
 	return v1alpha1.WatchPolicyStatus{
 		ObservedGeneration: 1,
-		Conditions:         []signal.Condition{{Type: "Ready", Status: "True", Reason: "Watching", LastTransitionTime: 1000}},
+		Conditions:         []signal.Condition{{Type: "Ready", Status: "True", Reason: "Watching", LastTransitionTime: t0 + 1000}},
 		Ledger: release.Ledger{
 			LastRelease: 3,
 			Accepted:    []release.AcceptedRevision{{Slot: "blue", Revision: "aaa"}},

@@ -19,12 +19,12 @@ import (
 
 // watching is a state with a cutover, and accepted one with nothing left to do.
 func watching() release.State {
-	return release.State{Phase: release.Watching, FirstTraffic: 1100, Cutover: 1200, Share: 100, Grid: schedule.Default()}
+	return release.State{Phase: release.Watching, FirstTraffic: t0 + 1100, Cutover: t0 + 1200, Share: 100, Grid: schedule.Default()}
 }
 
 func accepted() release.State {
 	s := watching()
-	s.Phase, s.Ended, s.Settled = release.Accepted, 9000, true
+	s.Phase, s.Ended, s.Settled = release.Accepted, t0+9000, true
 	return s
 }
 
@@ -32,7 +32,7 @@ func TestCreatingTwiceIsTheSameAsOnce(t *testing.T) {
 	s := setup(t)
 	first := s.create(1)
 	later := spec(1)
-	later.FirstSeen, later.Candidate.Replicas = 2000, 5 // as a second look would have it
+	later.FirstSeen, later.Candidate.Replicas = t0+2000, 5 // as a second look would have it
 	again, err := s.store.Create(t.Context(), s.lab.Namespace, later)
 	must(t, err)
 	if diff := cmp.Diff(first, again); diff != "" {
@@ -63,18 +63,18 @@ func TestAnotherReleaseOfThatNameIsAnError(t *testing.T) {
 func TestWhatIsSavedIsLoaded(t *testing.T) {
 	s := setup(t)
 	before := signal.Number(0.25)
-	verdict := judge.Verdict{At: 1500, Tier: judge.Rollback, Signal: "error-rate", Reason: "too many", Evidence: []judge.Evidence{{
+	verdict := judge.Verdict{At: t0 + 1500, Tier: judge.Rollback, Signal: "error-rate", Reason: "too many", Evidence: []judge.Evidence{{
 		Signal: "error-rate", Kind: signal.Ratio, Tier: judge.Rollback, Value: 1.0 / 3, Total: 1e15,
-		Bins: []signal.Bin{{End: 1500, Value: 0.1, Total: 30, Part: 10}, {End: 1560, Cause: signal.Idle}},
+		Bins: []signal.Bin{{End: t0 + 1500, Value: 0.1, Total: 30, Part: 10}, {End: t0 + 1560, Cause: signal.Idle}},
 	}}}
 	full := watching()
 	full.Phase, full.Before, full.Latest, full.Decision = release.RollingBack, &before, &verdict, &verdict
-	full.Verdict = release.Standing{Tier: judge.Rollback, Since: 1500, Signal: "error-rate"}
-	full.Lines = []release.CheckLine{{Number: 1, Window: "active", At: 1500, Tier: judge.Rollback}}
-	full.Conditions = []signal.Condition{{Type: release.ConditionHeld, Status: "True", Reason: "Person", LastTransitionTime: 1400}}
-	full.Episode = release.Episode{Number: 1, Opened: 1500}
+	full.Verdict = release.Standing{Tier: judge.Rollback, Since: t0 + 1500, Signal: "error-rate"}
+	full.Lines = []release.CheckLine{{Number: 1, Window: "active", At: t0 + 1500, Tier: judge.Rollback}}
+	full.Conditions = []signal.Condition{{Type: release.ConditionHeld, Status: "True", Reason: "Person", LastTransitionTime: t0 + 1400}}
+	full.Episode = release.Episode{Number: 1, Opened: t0 + 1500}
 	full.Ladder = &release.Ladder{
-		Step: release.Shift, Automatic: true, Decided: 1500, Verdict: verdict.Brief(), Routes: []string{"main"}, Needed: 3, Before: 0.25,
+		Step: release.Shift, Automatic: true, Decided: t0 + 1500, Verdict: verdict.Brief(), Routes: []string{"main"}, Needed: 3, Before: 0.25,
 		Plan: release.Plan{
 			Namespace: s.lab.Namespace, Policy: "echo", Generation: 4, Mode: release.Enforce, VirtualService: "echo",
 			Slots:    []release.Slot{{Name: "blue", Deployment: "b", Host: "echo"}, {Name: "green", Deployment: "g", Host: "echo", Subset: "g"}},
@@ -99,7 +99,7 @@ func TestWhatIsSavedIsLoaded(t *testing.T) {
 func TestNotANumberSurvives(t *testing.T) {
 	s := setup(t)
 	state := watching()
-	state.Latest = &judge.Verdict{At: 1500, Tier: judge.Blind, Evidence: []judge.Evidence{
+	state.Latest = &judge.Verdict{At: t0 + 1500, Tier: judge.Blind, Evidence: []judge.Evidence{
 		{Signal: "error-rate", Kind: signal.Ratio, Tier: judge.Blind, Value: signal.Number(math.NaN()), Cause: signal.Empty},
 	}}
 	s.save(s.create(1), state)
@@ -131,9 +131,9 @@ func TestDeathAtAnyWrite(t *testing.T) {
 		active  bool
 	}{
 		{0, release.Canary, true},
-		{1200, release.Canary, true},
-		{1200, release.Accepted, true},
-		{1200, release.Accepted, false},
+		{t0 + 1200, release.Canary, true},
+		{t0 + 1200, release.Accepted, true},
+		{t0 + 1200, release.Accepted, false},
 	}
 	for i, test := range tests {
 		t.Run(fmt.Sprintf("before write %d", i+1), func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestDeathAtAnyWrite(t *testing.T) {
 			if loaded.Status.Cutover != test.cutover {
 				t.Errorf("cutover %s was loaded, want %s", loaded.Status.Cutover, test.cutover)
 			}
-			if saved := s.save(loaded, accepted()); labelled(saved) || saved.Spec.Cutover != 1200 || saved.Status.Phase != release.Accepted {
+			if saved := s.save(loaded, accepted()); labelled(saved) || saved.Spec.Cutover != t0+1200 || saved.Status.Phase != release.Accepted {
 				t.Errorf("could not be finished: %+v", saved)
 			}
 		})
@@ -217,7 +217,7 @@ func TestTheCutoverIsWrittenOnce(t *testing.T) {
 	s := setup(t)
 	r := s.save(s.create(1), watching())
 	later := watching()
-	later.Cutover = 1300
+	later.Cutover = t0 + 1300
 	if _, err := s.store.Save(t.Context(), r, later); err == nil || !strings.Contains(err.Error(), "can't become") {
 		t.Errorf("the cutover was moved: %v", err)
 	}
@@ -231,7 +231,7 @@ func TestAReleaseThatIsMadeAnewKeepsItsCutover(t *testing.T) {
 	must(t, err)
 	_, err = s.store.releases(s.lab.Namespace).Create(t.Context(), object, metav1.CreateOptions{})
 	must(t, err)
-	want := release.State{Cutover: 1200}
+	want := release.State{Cutover: t0 + 1200}
 	if diff := cmp.Diff(want, s.load("echo-1").Status); diff != "" {
 		t.Error(diff)
 	}
@@ -243,7 +243,7 @@ func TestAStatusThatIsTooLargeIsNotSaved(t *testing.T) {
 	state := watching()
 	for len(state.Conditions) < 16 {
 		state.Conditions = append(state.Conditions, signal.Condition{
-			Type: fmt.Sprint("T", len(state.Conditions)), Status: "True", Reason: "R", Message: strings.Repeat("x", 1024), LastTransitionTime: 1,
+			Type: fmt.Sprint("T", len(state.Conditions)), Status: "True", Reason: "R", Message: strings.Repeat("x", 1024), LastTransitionTime: t0 + 1,
 		})
 	}
 	if r = s.save(r, state); r.Status.Conditions[15].Message == "" {
@@ -251,7 +251,7 @@ func TestAStatusThatIsTooLargeIsNotSaved(t *testing.T) {
 	}
 	state.Transitions = make([]judge.Verdict, 4)
 	for i := range state.Transitions {
-		state.Transitions[i] = judge.Verdict{At: 1, Tier: judge.Proceed, Evidence: []judge.Evidence{{Queries: []string{strings.Repeat("x", 4000)}}}}
+		state.Transitions[i] = judge.Verdict{At: t0, Tier: judge.Proceed, Evidence: []judge.Evidence{{Queries: []string{strings.Repeat("x", 4000)}}}}
 	}
 	_, err := s.store.Save(t.Context(), r, state)
 	var tooLarge *TooLargeError

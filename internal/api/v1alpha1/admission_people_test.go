@@ -122,7 +122,7 @@ func TestAdmissionLetsGreenwatchAloneMakeReleases(t *testing.T) {
 		{backup, "restores a release", aRelease, ""},
 		{lab.Admin, "restores a release", aRelease, ""},
 	} {
-		s.judge(t, c.who, c.tries, c.refused, s.createAs(t, c.who, fmt.Sprintf(c.manifest, i+1, s.Namespace)))
+		s.judge(t, c.who, c.tries, c.refused, s.createAs(t, c.who, v1alpha1.Releases(), fmt.Sprintf(c.manifest, i+1, s.Namespace)))
 	}
 }
 

@@ -239,13 +239,13 @@ func said(err error) string {
 }
 
 // createAs makes a new object in a user's name.
-func (s server) createAs(t *testing.T, user, manifest string) error {
+func (s server) createAs(t *testing.T, user string, kind schema.GroupVersionResource, manifest string) error {
 	t.Helper()
 	var object unstructured.Unstructured
 	if err := yaml.Unmarshal([]byte(manifest), &object.Object); err != nil {
 		t.Fatal(err)
 	}
-	_, err := s.objects(t, user).Resource(v1alpha1.Releases()).Namespace(s.Namespace).Create(t.Context(), &object, metav1.CreateOptions{})
+	_, err := s.objects(t, user).Resource(kind).Namespace(s.Namespace).Create(t.Context(), &object, metav1.CreateOptions{})
 	return err
 }
 

@@ -98,6 +98,26 @@ func TestAdmissionBoundsGreenwatchToWeights(t *testing.T) {
 	}))
 }
 
+const generous = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: generous, namespace: $NS}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: tenant}
+subjects: [{kind: ServiceAccount, name: greenwatch, namespace: greenwatch}]
+`
+
+// However many rights somebody gives to greenwatch's account, it makes no VirtualService.
+func TestAdmissionLetsGreenwatchMakeNoVirtualService(t *testing.T) {
+	s := guarded(t)
+	if err := s.Apply(t.Context(), strings.ReplaceAll(generous, "$NS", s.Namespace)); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually(t, lab.Greenwatch, "patch virtualservices/status.networking.istio.io") // the API server knows its new rights
+	manifest := fmt.Sprintf(aVirtualService, 1, s.Namespace)
+	s.judge(t, lab.Greenwatch, "makes a VirtualService", "makes no VirtualService", s.createAs(t, lab.Greenwatch, virtualServices, manifest))
+	s.judge(t, tenant, "makes a VirtualService", "", s.createAs(t, tenant, virtualServices, manifest))
+}
+
 // greenwatchs gives the trials to greenwatch's account where they say nothing else.
 func greenwatchs(trials []trial) []trial {
 	for i := range trials {

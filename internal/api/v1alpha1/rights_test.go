@@ -2,6 +2,8 @@ package v1alpha1_test
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -180,6 +182,20 @@ func TestCanI(t *testing.T) {
 		if got.String() != q.want {
 			t.Errorf("%s in %q: %s, want %s", q.right, namespace, &got, q.want)
 		}
+	}
+}
+
+// eventually waits until a user has a right.
+func (s server) eventually(t *testing.T, user, right string) {
+	t.Helper()
+	err := lab.Until(t.Context(), func(context.Context) error {
+		if s.can(t, user, s.Namespace, right) == "n" {
+			return fmt.Errorf("%s may not %s", user, right)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
