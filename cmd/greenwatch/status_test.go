@@ -7,6 +7,7 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/lab"
+	"github.com/knowledgebeast/greenwatch/internal/policy"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	gwsignal "github.com/knowledgebeast/greenwatch/internal/signal"
 	"github.com/knowledgebeast/greenwatch/internal/store"
@@ -28,7 +29,8 @@ func TestWhichBoundsCanBeSeenIsACondition(t *testing.T) {
 	}
 	var said []string
 	c := &cluster{store: store.New(store.Config{Objects: p.objects, Held: func() error { return nil }}),
-		coarse: func(_ *v1alpha1.WatchPolicy, message string) { said = append(said, message) }}
+		coarse:   func(_ *v1alpha1.WatchPolicy, message string) { said = append(said, message) },
+		defaults: policy.Default}
 	object, err := c.store.LoadPolicy(t.Context(), o.Cluster.Namespace, "kb")
 	if err != nil {
 		t.Fatal(err)
