@@ -59,8 +59,8 @@ func (t *turn) stand(next Standing, v judge.Verdict) {
 		return
 	}
 	next.Since = v.At
-	if now.Tier == judge.Blind && next.Tier == judge.Blind && pagesBlind(now.Cause) && pagesBlind(next.Cause) {
-		next.Since = now.Since // it sees no more than before, whatever it is for now
+	if now.Tier == judge.Blind && next.Tier == judge.Blind && pagesBlind(now.Cause) && pagesBlind(next.Cause) && now.Cause != signal.Away {
+		next.Since = now.Since // it sees no more than before, whatever it is for now; a server that is away has its own page
 	}
 	t.s.Verdict = next
 	t.s.Transitions = append(t.s.Transitions, *v.DeepCopy())
