@@ -53,8 +53,7 @@ func TestAWordIsSignedAsTheAPIServerKnowsThePerson(t *testing.T) {
 func TestWordsAreTakenInOnesOwnNameAlone(t *testing.T) {
 	o := desk(t)
 	alice := cli.Word{Cluster: o.Cluster, Release: o.Release, Hold: time.Hour}
-	var bob cli.Word
-	bob = alice
+	bob := alice
 	kubeconfig, err := shared.ForTest(t).Kubeconfig(lab.Bob)
 	if err != nil {
 		t.Fatal(err)

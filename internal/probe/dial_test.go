@@ -55,11 +55,11 @@ func TestOnlyServicesThatSelectPodsAreAsked(t *testing.T) {
 		"of old":          {func(s *corev1.ServiceSpec) { s.ClusterIPs = nil }, ""},
 		"ExternalName": {func(s *corev1.ServiceSpec) {
 			*s = corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: "db.victim.svc.cluster.local"}
-		}, "Service shop is of type ExternalName"},
-		"ExternalName with a selector and an address": {func(s *corev1.ServiceSpec) { s.Type = corev1.ServiceTypeExternalName }, "Service shop is of type ExternalName"},
-		"no selector": {func(s *corev1.ServiceSpec) { s.Selector = nil }, "Service shop has no selector"},
-		"headless":    {func(s *corev1.ServiceSpec) { s.ClusterIP, s.ClusterIPs = "None", []string{"None"} }, "Service shop is headless"},
-		"no address":  {func(s *corev1.ServiceSpec) { s.ClusterIP, s.ClusterIPs = "", nil }, "Service shop has no address yet"},
+		}, "the Service shop is of type ExternalName"},
+		"ExternalName with a selector and an address": {func(s *corev1.ServiceSpec) { s.Type = corev1.ServiceTypeExternalName }, "the Service shop is of type ExternalName"},
+		"no selector": {func(s *corev1.ServiceSpec) { s.Selector = nil }, "the Service shop has no selector"},
+		"headless":    {func(s *corev1.ServiceSpec) { s.ClusterIP, s.ClusterIPs = "None", []string{"None"} }, "the Service shop is headless"},
+		"no address":  {func(s *corev1.ServiceSpec) { s.ClusterIP, s.ClusterIPs = "", nil }, "the Service shop has no address yet"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := Services(fake.NewClientset(service(c.change)))(t.Context(), "production", "shop")

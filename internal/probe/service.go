@@ -70,11 +70,11 @@ func (s *services) addresses(ctx context.Context, namespace, name string) ([]net
 func own(s *corev1.Service) ([]netip.Addr, error) {
 	switch {
 	case s.Spec.Type == corev1.ServiceTypeExternalName:
-		return nil, fmt.Errorf("Service %s is of type ExternalName and leads wherever it says; only Services that select pods are asked", s.Name)
+		return nil, fmt.Errorf("the Service %s is of type ExternalName and leads wherever it says; only Services that select pods are asked", s.Name)
 	case len(s.Spec.Selector) == 0:
-		return nil, fmt.Errorf("Service %s has no selector, so that it leads wherever its endpoints say; only Services that select pods are asked", s.Name)
+		return nil, fmt.Errorf("the Service %s has no selector, so that it leads wherever its endpoints say; only Services that select pods are asked", s.Name)
 	case s.Spec.ClusterIP == corev1.ClusterIPNone:
-		return nil, fmt.Errorf("Service %s is headless; only Services with an address of their own are asked", s.Name)
+		return nil, fmt.Errorf("the Service %s is headless; only Services with an address of their own are asked", s.Name)
 	}
 	ips := s.Spec.ClusterIPs
 	if len(ips) == 0 {
@@ -87,7 +87,7 @@ func own(s *corev1.Service) ([]netip.Addr, error) {
 		}
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("Service %s has no address yet", s.Name)
+		return nil, fmt.Errorf("the Service %s has no address yet", s.Name)
 	}
 	return out, nil
 }
