@@ -28,6 +28,18 @@ func TestAPanicIsAnErrorWithItsStack(t *testing.T) {
 	}
 }
 
+// What was caught in another goroutine is passed on as it is: else the stack would be that of who waited for it.
+func TestAPanicThatIsPassedOnKeepsItsStack(t *testing.T) {
+	first := caught.Call(func() error { return breaks(nil) })
+	err := caught.Call(func() error { panic(first) })
+	if err != first {
+		t.Errorf("got %v, want the very panic", err)
+	}
+	if p, ok := errors.AsType[*caught.Panic](err); !ok || !strings.Contains(p.Stack, "caught_test.breaks") {
+		t.Errorf("the stack does not name the place: %+v", err)
+	}
+}
+
 func TestWithoutAPanicNothingIsChanged(t *testing.T) {
 	if err := caught.Call(func() error { return nil }); err != nil {
 		t.Error(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,10 +24,10 @@ const (
 // reasonFault is the reason of a policy that is not ready since greenwatch itself fails at it.
 const reasonFault = "Fault"
 
-// rest is how often a policy has failed in a row, and until when it is left alone.
+// rest is how often a policy has failed in a row, when it did last, and until when it is left alone.
 type rest struct {
-	fails int
-	until time.Time
+	fails       int
+	last, until time.Time
 }
 
 // rests are the policies that rest after a panic: all others go on.
@@ -48,8 +49,16 @@ func (r *rests) add(k Key) time.Duration {
 	defer r.mu.Unlock()
 	x := r.of[k]
 	pause := pauseAfter(x.fails)
-	r.of[k] = rest{fails: x.fails + 1, until: time.Now().Add(pause)}
+	r.of[k] = rest{fails: x.fails + 1, last: time.Now(), until: time.Now().Add(pause)}
 	return pause
+}
+
+// leftForWord gives how long a policy still rests where a person's word waits: it needs no measurement, at
+// which most looks fail, and is not kept waiting for longer than the first pause.
+func (r *rests) leftForWord(k Key) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Until(r.of[k].last.Add(firstRest))
 }
 
 func pauseAfter(fails int) time.Duration { return min(firstRest<<min(fails, 10), longestRest) }
@@ -62,6 +71,24 @@ func (r *rests) end(k Key) {
 	if time.Since(r.of[k].until) > longestRest {
 		delete(r.of, k)
 	}
+}
+
+// resting gives how long a policy is still left alone.
+func (d *Daemon) resting(ctx context.Context, k Key) time.Duration {
+	left := d.rests.left(k)
+	if left <= 0 {
+		return 0
+	}
+	word := false
+	_ = caught.Call(func() error { // what fails here fails in the look, where it is said
+		cached, err := d.Releases(ctx, k, false)
+		word = slices.ContainsFunc(cached, hasWord)
+		return err
+	})
+	if word {
+		left = min(left, d.rests.leftForWord(k))
+	}
+	return max(0, left)
 }
 
 // syncCaught is Sync; a panic in it lets this policy rest and tells people, and is given as an error.

@@ -56,6 +56,30 @@ func TestAPanicRestsOnePolicyAlone(t *testing.T) {
 	}
 }
 
+// A person's word is obeyed within seconds where looks panic at measuring, however long the policy rests by then.
+func TestAWordDoesNotWaitForAPolicyThatRests(t *testing.T) {
+	live(t, func(t *testing.T, w *simulate.World) {
+		s := w.Add("service", week(lone))
+		s.Cutover(green, "green-2")
+		w.Until(s.In(1, release.Watching))
+		s.Panic("Read", true)
+		time.Sleep(30 * time.Minute)
+		if s.Moves(1) != 0 {
+			t.Fatal("moved without a word")
+		}
+		said := time.Now()
+		s.Say(1, func(p *release.People) {
+			p.Decision = &release.Decision{Choice: release.ChooseRollback, By: "ann", Reason: "the graphs"}
+		})
+		w.Until(func() bool { return s.Moves(1) == 1 })
+		if took := s.MovedAt(1).Sub(said); took > 10*time.Second {
+			t.Errorf("the word was obeyed after %s", took)
+		}
+		s.Panic("Read", false)
+		time.Sleep(time.Hour)
+	})
+}
+
 // Whether a page was sent about a policy itself outlives the process.
 func TestAFaultIsPagedOnceThroughARestart(t *testing.T) {
 	live(t, func(t *testing.T, w *simulate.World) {

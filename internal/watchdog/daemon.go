@@ -132,7 +132,7 @@ const lookFor = 2 * time.Minute
 
 // look is one look at one policy; whatever comes of it, the next one is planned.
 func (d *Daemon) look(ctx context.Context, k Key) {
-	if left := d.rests.left(k); left > 0 {
+	if left := d.resting(ctx, k); left > 0 {
 		d.policies.AddAfter(k, left)
 		return
 	}
