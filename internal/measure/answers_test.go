@@ -107,7 +107,7 @@ func know(t testing.TB, c *measure.Client) (known []string) {
 
 // Whatever comes instead of an answer is a cause: never a number, and never the end of the process.
 func TestWhateverComesIsACause(t *testing.T) {
-	deep := strings.Repeat(`[`, 100_000)
+	deep, seven := strings.Repeat(`[`, 100_000), `{"metric":{},"values":[[1767225660,"7"]]}`
 	for name, body := range map[string]string{
 		"nothing":                    ``,
 		"null":                       `null`,
@@ -116,8 +116,8 @@ func TestWhateverComesIsACause(t *testing.T) {
 		"an object":                  `{}`,
 		"a page":                     `<html><body>please log in</body></html>`,
 		"a status":                   `{"status":"success"}`,
-		"no status":                  `{"data":{"resultType":"matrix","result":[]}}`,
-		"another status":             `{"status":"maybe","data":{"resultType":"matrix","result":[]}}`,
+		"no status":                  strings.Replace(matrix(seven), `"status":"success",`, ``, 1),
+		"another status":             strings.Replace(matrix(seven), `success`, `maybe`, 1),
 		"a status that is no text":   `{"status":1,"data":{"resultType":"matrix","result":[]}}`,
 		"data null":                  `{"status":"success","data":null}`,
 		"data a list":                `{"status":"success","data":[]}`,
@@ -242,6 +242,24 @@ func TestHonestAnswersAreKnown(t *testing.T) {
 			t.Errorf("%sis not known from an honest answer; known is %s", want, strings.Join(known, "\n"))
 		}
 	}
+}
+
+// Of two series with the same labels none can be told to be the right one.
+func TestASeriesComesOnce(t *testing.T) {
+	twice := false
+	c := client(t, func(r *http.Request) io.Reader {
+		text := climb(r)
+		if !twice {
+			return strings.NewReader(text)
+		}
+		list := strings.TrimSuffix(strings.TrimPrefix(text, inMatrix), "]}}")
+		return strings.NewReader(matrix(list, list))
+	})
+	if r := readOne(t, c, questions[5], hour); r.Cause != signal.Known {
+		t.Errorf("control: %+v", r)
+	}
+	twice = true
+	checkUnknown(t, readOne(t, c, questions[5], hour), signal.Away, "comes twice")
 }
 
 // Buckets that contradict each other say nothing of what lies above a bound between them.

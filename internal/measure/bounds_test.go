@@ -85,6 +85,7 @@ func TestAnswersAreReadNoFurtherThanTheyCanBeUsed(t *testing.T) {
 		{"labels without end", labels, questions[1], signal.TooLarge},
 		{"warnings without end", aside, questions[0], signal.TooLarge},
 		{"a word without end", word, questions[0], signal.TooLarge},
+		{"a word without end where much may come", word, questions[5], signal.TooLarge},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			body := tc.body()
