@@ -30,8 +30,6 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/measure"
 	"github.com/knowledgebeast/greenwatch/internal/meter"
 	"github.com/knowledgebeast/greenwatch/internal/notify"
-	"github.com/knowledgebeast/greenwatch/internal/notify/pagerduty"
-	"github.com/knowledgebeast/greenwatch/internal/notify/slack"
 	"github.com/knowledgebeast/greenwatch/internal/probe"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/rollout"
@@ -122,43 +120,6 @@ const (
 	reviewQPS   = 20
 	reviewBurst = 100
 )
-
-// newSinks makes the notifiers of the daemon's file.
-func newSinks(all []config.Notifier) (sinks, error) {
-	out := sinks{}
-	var errs []error
-	for i, n := range all {
-		s, err := newSink(n)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("notifiers[%d] (%s): %w", i, n.Name, err))
-		}
-		out[n.Name] = s
-	}
-	return out, errors.Join(errs...)
-}
-
-func newSink(n config.Notifier) (sink, error) {
-	if p := n.PagerDuty; p != nil {
-		key, err := secret(p.RoutingKeyFile)
-		if err != nil {
-			return sink{}, err
-		}
-		c, err := pagerduty.New(pagerduty.Config{RoutingKey: key, BaseURL: p.URL})
-		if err != nil {
-			return sink{}, err
-		}
-		return sink{page: c.Page}, nil
-	}
-	token, err := secret(n.Slack.TokenFile)
-	if err != nil {
-		return sink{}, err
-	}
-	c, err := slack.New(slack.Config{Token: token, Channel: n.Slack.Channel, BaseURL: n.Slack.URL})
-	if err != nil {
-		return sink{}, err
-	}
-	return sink{tell: c.Tell}, nil
-}
 
 func secret(path string) (notify.Secret, error) {
 	b, err := os.ReadFile(path)

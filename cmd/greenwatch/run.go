@@ -53,7 +53,7 @@ func runDaemon(ctx context.Context, o cli.RunOptions) error {
 	}
 	defer hush()
 	c.invalid, c.coarse, c.lifted, c.overspent = speak.invalid, speak.coarse, speak.lifted, speak.overspent
-	sinks, err := newSinks(cfg.Notifiers)
+	sinks, err := newSinks(log, cfg.Notifiers)
 	if err != nil {
 		return cli.Mistaken(err)
 	}

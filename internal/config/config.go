@@ -112,17 +112,21 @@ type Notifier struct {
 	Namespaces []string `json:"namespaces"`
 }
 
-// PagerDuty is an integration of type Events API v2. URL is of the service region; empty: the US.
+// PagerDuty is an integration of type Events API v2. URL is of the service region; empty: the US. The file of the
+// key is read again for each page. KeyOverHTTP says that the key may go over the network as it is.
 type PagerDuty struct {
 	RoutingKeyFile string `json:"routingKeyFile"`
 	URL            string `json:"url"`
+	KeyOverHTTP    bool   `json:"keyOverHTTP"`
 }
 
-// Slack is a channel, by its ID. URL is of the Web API; empty: Slack's own.
+// Slack is a channel, by its ID. URL is of the Web API; empty: Slack's own. TokenFile and TokenOverHTTP are as
+// PagerDuty's.
 type Slack struct {
-	TokenFile string `json:"tokenFile"`
-	Channel   string `json:"channel"`
-	URL       string `json:"url"`
+	TokenFile     string `json:"tokenFile"`
+	Channel       string `json:"channel"`
+	URL           string `json:"url"`
+	TokenOverHTTP bool   `json:"tokenOverHTTP"`
 }
 
 // Breaker withholds automatic rollbacks when there are too many: all of them after some in so many

@@ -242,6 +242,25 @@ func TestATokenIsSentWhereNobodyReadsIt(t *testing.T) {
 	}
 }
 
+func TestANotifiersSecretIsSentWhereNobodyReadsIt(t *testing.T) {
+	for kind, said := range map[string]string{"pagerduty: {routingKeyFile: /k, url: %s}": "keyOverHTTP", "slack: {tokenFile: /t, channel: C0123456789, url: %s}": "tokenOverHTTP"} {
+		for address, want := range map[string]bool{
+			"https://events.eu.pagerduty.com":         true,
+			"http://127.0.0.1:8080":                   true,
+			"http://10.0.0.1":                         false,
+			"http://relay.tools":                      false,
+			"http://relay.tools, " + said + ": true":  true,
+			"http://relay.tools, " + said + ": false": false,
+			"http://127.0.0.1.example.com":            false,
+		} {
+			_, err := config.Parse("f", []byte("notifiers: [{name: n, "+fmt.Sprintf(kind, address)+"}]"))
+			if (err == nil) != want || err != nil && !strings.Contains(err.Error(), "unencrypted") {
+				t.Errorf("%s %s: error %v, want accepted %t", kind, address, err, want)
+			}
+		}
+	}
+}
+
 func TestLoadSaysWhichFileIsNotThere(t *testing.T) {
 	if _, err := config.Load("testdata/nowhere.yaml"); err == nil || !strings.Contains(err.Error(), "testdata/nowhere.yaml") {
 		t.Errorf("got %v", err)

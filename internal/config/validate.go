@@ -180,6 +180,9 @@ func (v *validator) pagerduty(path string, p PagerDuty) {
 	if p.URL != "" {
 		v.url(path+".url", p.URL)
 	}
+	if !p.KeyOverHTTP && inTheClear(p.URL) {
+		v.fail(path+".url", "the routing key would go over the network unencrypted; write an https url, or keyOverHTTP: true where the network is trusted")
+	}
 }
 
 var channelID = regexp.MustCompile(`^[CGD][A-Z0-9]{2,}$`)
@@ -191,6 +194,9 @@ func (v *validator) slack(path string, s Slack) {
 	}
 	if s.URL != "" {
 		v.url(path+".url", s.URL)
+	}
+	if !s.TokenOverHTTP && inTheClear(s.URL) {
+		v.fail(path+".url", "the token would go over the network unencrypted; write an https url, or tokenOverHTTP: true where the network is trusted")
 	}
 }
 

@@ -19,11 +19,16 @@ type block struct {
 	Elements []textObj `json:"elements,omitempty"`
 }
 
+// textObj is a text. Verbatim keeps Slack from making links and mentions of what stands in it: names that
+// policies, people and Kubernetes chose, which may look like @channel or a URL.
 type textObj struct {
-	Type  string `json:"type"`
-	Text  string `json:"text"`
-	Emoji bool   `json:"emoji,omitempty"`
+	Type     string `json:"type"`
+	Text     string `json:"text"`
+	Emoji    bool   `json:"emoji,omitempty"`
+	Verbatim bool   `json:"verbatim,omitempty"`
 }
+
+func markdown(text string) textObj { return textObj{Type: "mrkdwn", Text: text, Verbatim: true} }
 
 // Slack lays a release out as the one message about it: the text is what a lock screen shows, the
 // blocks are Block Kit's JSON, within Slack's limits.
@@ -40,7 +45,7 @@ func Slack(r Release) (text string, blocks json.RawMessage) {
 		list = appendSection(list, "Rollback readiness", []string{s.readiness})
 	}
 	list = appendSection(list, "Next", s.next)
-	list = append(list, block{Type: "context", Elements: []textObj{{Type: "mrkdwn", Text: strings.Join(s.context, " · ")}}})
+	list = append(list, block{Type: "context", Elements: []textObj{markdown(strings.Join(s.context, " · "))}})
 	return fallback(r), encode(list)
 }
 
@@ -67,12 +72,17 @@ func appendSection(list []block, heading string, lines []string) []block {
 	return append(list, section(heading, lines...))
 }
 
+func words(text string) block {
+	t := markdown(text)
+	return block{Type: "section", Text: &t}
+}
+
 func section(heading string, lines ...string) block {
 	text := ""
 	if heading != "" {
 		text = "*" + heading + "*\n"
 	}
-	return block{Type: "section", Text: &textObj{Type: "mrkdwn", Text: text + fitLines(lines, longestSection-width(text))}}
+	return words(text + fitLines(lines, longestSection-width(text)))
 }
 
 // listing shows a table in a fixed width.
@@ -82,7 +92,7 @@ func listing(heading, table string) block {
 	head := heading + "\n" + fence + "\n"
 	tail := "\n" + fence
 	body := fitLines(strings.Split(table, "\n"), longestSection-width(head+tail))
-	return block{Type: "section", Text: &textObj{Type: "mrkdwn", Text: head + body + tail}}
+	return words(head + body + tail)
 }
 
 // fitLines joins the lines from the top that there is room for, and says how many are left out.

@@ -259,6 +259,7 @@ func TestBadBlocksAreRefused(t *testing.T) {
 		"section of html":       {`{"type":"section","text":{"type":"html","text":"x"}}`, "must be one of"},
 		"section without text":  {`{"type":"section","text":` + text(0) + `}`, "more than 0 characters"},
 		"section of 3001":       {`{"type":"section","text":` + text(3001) + `}`, "less than 3001 characters [json-pointer:/blocks/0/text/text]"},
+		"verbatim plain text":   {`{"type":"section","text":{"type":"plain_text","text":"x","verbatim":true}}`, "invalid additional property: verbatim"},
 		"emoji in mrkdwn":       {`{"type":"section","text":{"type":"mrkdwn","text":"x","emoji":true}}`, "invalid additional property: emoji"},
 		"11 fields":             {`{"type":"section","fields":[` + times(11, text(1)) + `]}`, "no more than 10 items"},
 		"no fields":             {`{"type":"section","fields":[]}`, "no less than 1 items"},

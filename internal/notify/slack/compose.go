@@ -28,6 +28,7 @@ func compose(story notify.Story) (slack.MsgOption, error) {
 	}
 	return slack.MsgOptionCompose(
 		slack.MsgOptionText(cut(story.Text, longestText), false),
+		slack.MsgOptionParse(false), // no mentions and links from words that look like some
 		slack.MsgOptionBlocks(blocks...),
 		slack.MsgOptionDisableLinkUnfurl(),
 		slack.MsgOptionDisableMediaUnfurl(),

@@ -68,7 +68,7 @@ func first(list []object) []object {
 
 func omission(blocks int) object {
 	text := fmt.Sprintf("_%d more parts left out: Slack takes no longer message._", blocks)
-	return object{"type": "context", "elements": []any{object{"type": "mrkdwn", "text": text}}}
+	return object{"type": "context", "elements": []any{object{"type": "mrkdwn", "text": text, "verbatim": true}}}
 }
 
 // cost estimates how Slack measures blocks.

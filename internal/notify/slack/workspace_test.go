@@ -65,6 +65,8 @@ func (w *workspace) answer(method string, r *http.Request) string {
 		return w.refuse[method]
 	case r.FormValue("channel") != channel:
 		return `{"ok": false, "error": "channel_not_found"}`
+	case strings.HasPrefix(method, "chat.") && r.FormValue("parse") != "none":
+		return `{"ok": false, "error": "words_would_be_made_mentions"}`
 	}
 	switch method {
 	case "chat.postMessage":
