@@ -55,6 +55,8 @@ type Options struct {
 	QueryBudget time.Duration
 	// ProbeHosts are the hosts that policies may have asked besides their own Services.
 	ProbeHosts []string
+	// Namespaces are those that greenwatch looks after besides its own.
+	Namespaces []string
 }
 
 // Stage is everything set up. Close it when done.
@@ -260,7 +262,7 @@ func (s *Stage) WriteFiles() error {
 	}
 	for i, listen := range s.listens {
 		var text strings.Builder
-		err = t.Execute(&text, map[string]any{"Dir": s.dir, "Listen": listen, "Mode": s.DaemonMode, "Namespace": s.Namespace, "Prometheus": s.Prometheus.URL(),
+		err = t.Execute(&text, map[string]any{"Dir": s.dir, "Listen": listen, "Mode": s.DaemonMode, "Namespace": s.Namespace, "Namespaces": s.Namespaces, "Prometheus": s.Prometheus.URL(),
 			"Pages": s.Pages.URL(), "Chat": s.Chat.URL() + "/api", "Channel": ChannelID, "BlindFor": s.BlindFor, "QueryBudget": s.QueryBudget, "ProbeHosts": s.ProbeHosts})
 		if err != nil {
 			return err
