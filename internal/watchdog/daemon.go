@@ -133,7 +133,7 @@ const lookFor = 2 * time.Minute
 // look is one look at one policy; whatever comes of it, the next one is planned.
 func (d *Daemon) look(ctx context.Context, k Key) {
 	if left := d.resting(ctx, k); left > 0 {
-		d.policies.AddAfter(k, left)
+		d.lookAfter(k, left)
 		return
 	}
 	timed, cancel := context.WithTimeout(ctx, lookFor)
@@ -143,7 +143,7 @@ func (d *Daemon) look(ctx context.Context, k Key) {
 		return
 	}
 	if _, panicked := errors.AsType[*caught.Panic](err); panicked {
-		d.policies.AddAfter(k, d.rests.left(k))
+		d.lookAfter(k, d.rests.left(k))
 		return
 	}
 	if !wake.IsZero() {

@@ -283,6 +283,7 @@ func TestWhoSeesWhat(t *testing.T) {
 		{"Bearer hang", "/", 503, 0},
 		{"Bearer root", "/", 200, 100},
 		{"Bearer team", "/", 200, 2},
+		{"bearer team", "/", 200, 2},
 		{"Bearer none", "/", 200, 0},
 		{"Bearer team", "/?namespace=team-07", 200, 2},
 		{"Bearer team", "/?namespace=team-08", 403, 0},

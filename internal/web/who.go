@@ -25,9 +25,9 @@ func (h *handler) caller(w http.ResponseWriter, r *http.Request) (sees Sees, ok 
 	if h.who == nil {
 		return nil, true
 	}
-	token, is := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	err := ErrNobody
-	if is && token != "" {
+	if strings.EqualFold(scheme, "Bearer") && token != "" {
 		sees, err = h.who(r.Context(), token)
 	}
 	switch {
