@@ -6,9 +6,10 @@ NESTED := internal/lab/traffic internal/promql/against
 SEEDS ?= 2000
 BUGS ?= 50
 SEED ?= 1
+KILLS ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab demo test e2e lint generate bench simulate scenarios clean
+.PHONY: help build lab demo test e2e lint generate bench simulate kill scenarios clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +48,9 @@ bench: ## a verdict in microseconds, and the daemon's cost with 1 and with 100 r
 simulate: ## crashes and random walks in virtual time, and a table of deliberate bugs that they find: make simulate SEEDS=5000 BUGS=100
 	set -o pipefail; $(GO) test -count 1 -v -timeout 90m -run 'Simulate' -skip DeliberateBugs ./internal/watchdog/... -args -seeds $(SEEDS) | grep -v '^ *\(=== \|--- PASS\)'
 	set -o pipefail; $(GO) test -count 1 -v -timeout 90m -run DeliberateBugs ./internal/watchdog -args -bugs $(BUGS) | grep -v '^ *\(=== \|--- PASS\)'
+
+kill: lab ## kill -9 of the leader at random moments of a rollback; a table of what came of it: make kill KILLS=20 SEED=2
+	$(GO) test -count 1 -v -timeout 90m -run KilledAtRandomMoments ./internal/e2e -args -kills $(KILLS) -killseed $(SEED)
 
 scenarios: SEEDS = 2500
 scenarios: ## releases with a known truth, judged on a real Prometheus; a table of what was false or missed: make scenarios SEEDS=500 SEED=1

@@ -25,7 +25,7 @@ import (
 
 const (
 	fieldManager      = "lab"
-	establishedWithin = 30 * time.Second
+	establishedWithin = 2 * time.Minute
 	crdsAtOnce        = 8
 )
 

@@ -57,6 +57,10 @@ type Options struct {
 	ProbeHosts []string
 	// Namespaces are those that greenwatch looks after besides its own.
 	Namespaces []string
+	// PageAuthentication is who the status page asks; default none.
+	PageAuthentication string
+	// Breaker is how many rollbacks within ten minutes are too many; default as in the daemon.
+	Breaker int
 }
 
 // Stage is everything set up. Close it when done.
@@ -263,7 +267,8 @@ func (s *Stage) WriteFiles() error {
 	for i, listen := range s.listens {
 		var text strings.Builder
 		err = t.Execute(&text, map[string]any{"Dir": s.dir, "Listen": listen, "Mode": s.DaemonMode, "Namespace": s.Namespace, "Namespaces": s.Namespaces, "Prometheus": s.Prometheus.URL(),
-			"Pages": s.Pages.URL(), "Chat": s.Chat.URL() + "/api", "Channel": ChannelID, "BlindFor": s.BlindFor, "QueryBudget": s.QueryBudget, "ProbeHosts": s.ProbeHosts})
+			"Pages": s.Pages.URL(), "Chat": s.Chat.URL() + "/api", "Channel": ChannelID, "BlindFor": s.BlindFor, "QueryBudget": s.QueryBudget, "ProbeHosts": s.ProbeHosts,
+			"PageAuthentication": s.PageAuthentication, "Breaker": s.Breaker})
 		if err != nil {
 			return err
 		}
