@@ -150,10 +150,9 @@ func TestTimeIsSharedEvenly(t *testing.T) {
 	}
 }
 
-// Whoever rested has no claim to what it did not use, and whoever used much owes nothing after all: a newcomer
-// takes its share, no more.
+// Whoever rested has no claim to what it did not use: one that comes after an hour takes half, and no more.
 func TestRestEarnsNothing(t *testing.T) {
-	s := newStall(fair.Terms{Slots: 2})
+	s := newStall(fair.Terms{Slots: 1})
 	s.takes[bad], s.takes[other] = time.Second, time.Second
 	s.join(other, 0, 1)
 	s.until(time.Second)
@@ -162,8 +161,46 @@ func TestRestEarnsNothing(t *testing.T) {
 	s.join(other, 0, 10_000)
 	before := len(s.waited[bad])
 	s.until(time.Hour + time.Minute)
-	if n := len(s.waited[bad]) - before; n < 55 {
-		t.Errorf("%d of the next 60 s were left to who had them before", n)
+	if n := len(s.waited[bad]) - before; n < 29 || n > 31 {
+		t.Errorf("%d of the next 60 s were left to who had them before, want half", n)
+	}
+}
+
+// What a policy without a budget asks has no precedence, whatever hangs on it.
+func TestWithoutABudgetThereIsNoPrecedence(t *testing.T) {
+	for _, budget := range []time.Duration{0, 10 * time.Second} {
+		s := newStall(fair.Terms{Slots: 1, Budget: budget})
+		s.takes[bad], s.takes[other] = 20*time.Second, time.Second
+		s.join(bad, 0, 1)
+		s.join(bad, 0, 1)
+		s.join(other, 2, 2)
+		var order []string
+		s.onServe = func(t *fair.Turn) { order = append(order, t.Policy) }
+		s.until(time.Minute)
+		want := []string{"slow", "api", "api"}
+		if budget > 0 {
+			want = []string{"api", "api", "slow"}
+		}
+		if !slices.Equal(order, want) {
+			t.Errorf("budget %s: served %v, want %v", budget, order, want)
+		}
+	}
+}
+
+// However long a policy was beyond its budget, it has one again after a minute's rest.
+func TestABudgetComesBack(t *testing.T) {
+	s := newStall(fair.Terms{Slots: 4, Budget: 10 * time.Second})
+	s.takes[bad] = time.Second
+	s.join(bad, 0, 2000)
+	s.until(17 * time.Minute)
+	if !s.line.Over(bad, s.now) {
+		t.Fatal("not over")
+	}
+	if s.until(s.now + 30*time.Second); !s.line.Over(bad, s.now) {
+		t.Error("not over after half a minute's rest")
+	}
+	if s.until(s.now + 31*time.Second); s.line.Over(bad, s.now) {
+		t.Error("over after a minute's rest")
 	}
 }
 

@@ -64,7 +64,9 @@ type Client struct {
 	replicas []string
 	rules    *rules
 	grown    *grown
-	panicked func(*caught.Panic)
+	// intervals are the scrape intervals that were learnt.
+	intervals *intervals
+	panicked  func(*caught.Panic)
 }
 
 // Asker is on whose behalf a Client asks, and how much hangs on the answers. Without a name it has the server
@@ -109,15 +111,16 @@ func New(o Options) (*Client, error) {
 		return nil, err
 	}
 	return &Client{
-		server:   s,
-		memory:   o.Memory,
-		maxBody:  o.MaxBody,
-		timeout:  o.Timeout,
-		queue:    fair.NewQueue(fair.Terms{Slots: o.Concurrency, Budget: o.Budget}),
-		replicas: o.ReplicaLabels,
-		rules:    &rules{kept: map[string]keptRule{}},
-		grown:    &grown{kept: map[string]grownAt{}},
-		panicked: o.Panicked,
+		server:    s,
+		memory:    o.Memory,
+		maxBody:   o.MaxBody,
+		timeout:   o.Timeout,
+		queue:     fair.NewQueue(fair.Terms{Slots: o.Concurrency, Budget: o.Budget}),
+		replicas:  o.ReplicaLabels,
+		rules:     &rules{kept: map[string]keptRule{}},
+		grown:     &grown{kept: map[string]grownAt{}},
+		intervals: &intervals{kept: map[string]keptInterval{}},
+		panicked:  o.Panicked,
 	}, nil
 }
 

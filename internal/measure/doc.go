@@ -28,7 +28,7 @@
 // Each ask is one range query, whatever the number of bins up to [chunk] of them. A second one
 // follows only where a target appeared within the range, or where nothing at all was found.
 //
-// [Client.Newest] is one query for all asks together and one more per scrape job.
+// [Client.Newest] is one query for all asks together and, once a minute, one more per scrape job.
 //
 // # Answers
 //

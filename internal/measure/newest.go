@@ -80,6 +80,23 @@ func failed(err error) Freshness {
 	return Freshness{Cause: cause, Detail: detail}
 }
 
+// intervalOf is the scrape interval of a series; the same question is not asked again within a minute.
+func (c *Client) intervalOf(ctx context.Context, sels []string, s series, now signal.Instant) (signal.Duration, error) {
+	expr := rawExpr(sels, s)
+	if known, ok := c.intervals.recall(expr, now); ok {
+		return known, nil
+	}
+	answer, err := c.raw(ctx, expr, now.Time(), spacing)
+	if err != nil {
+		return 0, err
+	}
+	found := median(answer)
+	if s.samples >= settledSamples && found > 0 {
+		c.intervals.keep(expr, found, now)
+	}
+	return found, nil
+}
+
 // interval is the longest of the jobs' scrape intervals, each from the samples of one series. Of many jobs those with
 // the fewest samples are asked about.
 func (c *Client) interval(ctx context.Context, longest map[string]series, sels []string, now signal.Instant) (signal.Duration, error) {
@@ -93,11 +110,7 @@ func (c *Client) interval(ctx context.Context, longest map[string]series, sels [
 	for i, job := range jobs {
 		all.Go(func() {
 			errs[i] = errFault
-			c.catch(func() {
-				var answer model.Matrix
-				answer, errs[i] = c.raw(ctx, rawExpr(sels, longest[job]), now.Time(), spacing)
-				found[i] = median(answer)
-			})
+			c.catch(func() { found[i], errs[i] = c.intervalOf(ctx, sels, longest[job], now) })
 		})
 	}
 	all.Wait()
