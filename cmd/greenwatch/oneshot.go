@@ -118,10 +118,11 @@ func check(ctx context.Context, o cli.CheckOptions) (judge.Verdict, *release.Pla
 	return v, plan, nil
 }
 
-// fileFor reads the daemon's file if one is named, and puts the Prometheus of the command line into
-// its place.
+// fileFor reads the daemon's file if one is named. Without it a policy is taken at its word: the floors are the
+// daemon's own to say.
 func fileFor(o cli.CheckOptions) (config.Config, error) {
 	cfg := config.Default()
+	cfg.Defaults.Floors = policy.Floors{}
 	if o.Config != "" {
 		var err error
 		if cfg, err = config.Load(o.Config); err != nil {

@@ -79,15 +79,18 @@ func (s *shelf) gather(ctx context.Context, a signal.Ask, span watchdog.Span) si
 		out.Queries = v.Queries
 		out.Bins = append(out.Bins, bin)
 	}
-	if missing.Cause != signal.Known && (missing.Cause != signal.Empty || !seen(out.Bins)) {
+	if missing.Cause != signal.Known && !(absent(missing.Cause) && seen(out.Bins)) {
 		return signal.Reading{Signal: a.Signal, Cause: missing.Cause, Detail: missing.Detail, Queries: out.Queries}
 	}
 	return out
 }
 
+// absent tells whether a block has no bins because there were no series in it: they may have begun later.
+func absent(c signal.Cause) bool { return c == signal.Empty || c == signal.Mismatch }
+
 func seen(bins []signal.Bin) bool {
 	for _, b := range bins {
-		if b.Cause != signal.Empty {
+		if !absent(b.Cause) {
 			return true
 		}
 	}
