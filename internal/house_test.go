@@ -37,7 +37,7 @@ var mayImport = map[string][]string{
 	"internal/store":        {"api/v1alpha1", "release"},
 	"internal/istio":        {},
 	"internal/rollout":      {"istio", "release", "signal"},
-	"internal/act":          {"istio", "release", "rollout"},
+	"internal/act":          {"caught", "istio", "release", "rollout"},
 	"internal/measure":      {"caught", "fair", "signal", "trend"},
 	"internal/notify":       {},
 	"internal/notify/":      {"notify"},

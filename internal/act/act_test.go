@@ -66,13 +66,13 @@ func TestSharesAreSetOnlyIfTheyMayBe(t *testing.T) {
 		{"the VirtualService goes meanwhile", func(s *scene) { s.before = s.deleteVirtualService }, release.Refused, "is gone"},
 		{"the routes are gone", func(s *scene) { s.route(strings.Replace(split, "main", "renamed", 1)) }, release.Refused, "none of the watched routes"},
 		{"the lease is lost", (*scene).loseLease, release.Failed, errLeaseLost.Error()},
-		{"somebody writes meanwhile", func(s *scene) { s.before = s.touchVirtualService }, release.Conflict, "modified"},
+		{"somebody sets weights meanwhile, again and again", func(s *scene) { s.before = s.swayVirtualService }, release.Conflict, "changed in between"},
 	} {
 		t.Run(d.name, func(t *testing.T) {
 			s.reset(t)
 			d.cause(s)
 			s.expect(release.SetShares, d.want, d.detail)
-			if vs, err := s.virtualServices().Get(t.Context(), "echo", metav1.GetOptions{}); err == nil && vs.GetDeletionTimestamp() == nil {
+			if vs, err := s.virtualServices().Get(t.Context(), "echo", metav1.GetOptions{}); err == nil && vs.GetDeletionTimestamp() == nil && s.swayed == 0 {
 				s.expectShares(before)
 			}
 			s.reset(t)
@@ -92,6 +92,7 @@ func TestSharesAreSetAllTheSame(t *testing.T) {
 			s.settle("echo-blue", 1)
 			s.settle("echo-green", 0)
 		}},
+		{name: "somebody writes something else meanwhile, again and again", cause: func(s *scene) { s.before = s.touchVirtualService }},
 		{name: "the candidate is gone", cause: func(s *scene) {
 			s.deploy("echo-blue", pods{version: "v1", replicas: 1})
 			s.settle("echo-blue", 1)

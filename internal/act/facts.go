@@ -6,6 +6,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/knowledgebeast/greenwatch/internal/istio"
 	"github.com/knowledgebeast/greenwatch/internal/rollout"
@@ -61,25 +62,31 @@ func (a *Actor) ready(ctx context.Context, dep *appsv1.Deployment, p party) (int
 	return rollout.Ready(dep, p.revision, sets), nil
 }
 
+// routing is a VirtualService, and the object that it was read from.
+type routing struct {
+	istio.VirtualService
+	object *unstructured.Unstructured
+}
+
 // virtualService asks for the VirtualService of the frozen plan.
-func (a *Actor) virtualService(ctx context.Context, o order) (istio.VirtualService, error) {
+func (a *Actor) virtualService(ctx context.Context, o order) (routing, error) {
 	name := o.namespace + "/" + o.plan.VirtualService
 	object, err := a.objects.Resource(rollout.VirtualServices()).Namespace(o.namespace).
 		Get(ctx, o.plan.VirtualService, metav1.GetOptions{})
 	if rollout.IsMissing(err) {
-		return istio.VirtualService{}, refuse("VirtualService %s is gone", name)
+		return routing{}, refuse("VirtualService %s is gone", name)
 	}
 	if err != nil {
-		return istio.VirtualService{}, fmt.Errorf("get VirtualService %s: %w", name, err)
+		return routing{}, fmt.Errorf("get VirtualService %s: %w", name, err)
 	}
-	routing := rollout.RoutingOf(object)
+	read := rollout.RoutingOf(object)
 	switch {
-	case !routing.Found:
-		return istio.VirtualService{}, refuse("VirtualService %s is being deleted", name)
-	case routing.Fault != nil:
-		return istio.VirtualService{}, refuse("%v", routing.Fault)
+	case !read.Found:
+		return routing{}, refuse("VirtualService %s is being deleted", name)
+	case read.Fault != nil:
+		return routing{}, refuse("%v", read.Fault)
 	}
-	return routing.VirtualService, nil
+	return routing{read.VirtualService, object}, nil
 }
 
 // leased asks for the lease, right before a write.

@@ -33,6 +33,7 @@ type scene struct {
 	routes  string
 	// before is called between reading and writing; nil: the lease is held.
 	before func() error
+	swayed int
 	action release.Action
 }
 
@@ -66,7 +67,7 @@ func setup(t *testing.T, routes string) *scene {
 // reset makes everything as it was at first, whatever was done to it.
 func (s *scene) reset(t *testing.T) {
 	t.Helper()
-	s.T, s.before = t, nil
+	s.T, s.before, s.swayed = t, nil, 0
 	s.deploy("echo-blue", pods{version: "v1", replicas: 2})
 	s.deploy("echo-green", pods{version: "v2", replicas: 2})
 	s.route(s.routes)
@@ -190,7 +191,15 @@ func (s *scene) shares() string {
 // touchVirtualService lets somebody else write to the object between greenwatch's reading and writing.
 func (s *scene) touchVirtualService() error {
 	_, err := s.virtualServices().Patch(s.Context(), "echo", types.MergePatchType,
-		[]byte(`{"metadata":{"annotations":{"touched":"yes"}}}`), metav1.PatchOptions{FieldManager: "kubectl"})
+		fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":%q}}}`, time.Now().String()), metav1.PatchOptions{FieldManager: "kubectl"})
+	return err
+}
+
+// swayVirtualService is somebody else who sets weights, other ones each time; greenwatch's own would end that.
+func (s *scene) swayVirtualService() error {
+	s.swayed++
+	_, err := s.virtualServices().Patch(s.Context(), "echo", types.JSONPatchType,
+		fmt.Appendf(nil, `[{"op":"replace","path":"/spec/http/0/route/0/weight","value":%d}]`, 10+s.swayed), metav1.PatchOptions{FieldManager: "kubectl"})
 	return err
 }
 

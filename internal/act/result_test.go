@@ -18,6 +18,7 @@ func TestResultOf(t *testing.T) {
 	deployments, kind := schema.GroupResource{Group: "apps", Resource: "deployments"}, schema.GroupKind{Group: "apps", Kind: "Deployment"}
 	// What a webhook says that gives its denial neither a code nor a reason.
 	webhook := &apierrors.StatusError{ErrStatus: metav1.Status{Code: http.StatusBadRequest, Message: `admission webhook "x" denied the request: total weight is 0`}}
+	unfit := apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", schema.GroupResource{}, "", "testing value failed", 0, false)
 	tests := map[string]struct {
 		err  error
 		want release.Result
@@ -25,6 +26,7 @@ func TestResultOf(t *testing.T) {
 		"a precondition":     {refuse("no"), release.Refused},
 		"a conflict":         {apierrors.NewConflict(deployments, "a", errors.New("modified")), release.Conflict},
 		"an invalid object":  {apierrors.NewInvalid(kind, "a", nil), release.Refused},
+		"a patch's test":     {meanwhile{unfit}, release.Conflict},
 		"a webhook's no":     {webhook, release.Refused},
 		"it is gone":         {writing(apierrors.NewNotFound(deployments, "a"), "patch", "deployments", "shop"), release.Refused},
 		"a missing right":    {apierrors.NewForbidden(deployments, "a", errors.New("no")), release.Failed},
@@ -42,6 +44,22 @@ func TestResultOf(t *testing.T) {
 				t.Errorf("%v is %s, want %s", err, got, test.want)
 			}
 		})
+	}
+}
+
+// A patch that does not fit the object that is there now is told from an object that is not valid.
+func TestWhatIsUnapplied(t *testing.T) {
+	unfit := apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", schema.GroupResource{}, "", "testing value failed", 0, false)
+	kind := schema.GroupKind{Group: "networking.istio.io", Kind: "VirtualService"}
+	policy := apierrors.NewForbidden(schema.GroupResource{Resource: "virtualservices"}, "echo", errors.New("denied")) // as an admission policy answers
+	policy.ErrStatus.Code, policy.ErrStatus.Reason = http.StatusUnprocessableEntity, metav1.StatusReasonInvalid
+	for _, err := range []error{apierrors.NewInvalid(kind, "echo", nil), policy, apierrors.NewConflict(schema.GroupResource{}, "echo", nil), errors.New("no"), nil} {
+		if unapplied(err) {
+			t.Errorf("%v is not about the patch", err)
+		}
+	}
+	if !unapplied(fmt.Errorf("wrapped: %w", unfit)) {
+		t.Errorf("%v is about the patch", unfit)
 	}
 }
 

@@ -15,6 +15,10 @@ import (
 
 // scaleUp gives stable the replicas that the action asks for, unless it has as many or more.
 func (a *Actor) scaleUp(ctx context.Context, o order) (string, error) {
+	return atOnce(func(int) (string, error) { return a.scaleUpOnce(ctx, o) })
+}
+
+func (a *Actor) scaleUpOnce(ctx context.Context, o order) (string, error) {
 	stable, err := a.holding(ctx, o, o.stable)
 	if err != nil {
 		return "", err
@@ -27,6 +31,10 @@ func (a *Actor) scaleUp(ctx context.Context, o order) (string, error) {
 
 // scaleAway takes the candidate's replicas away once it has no traffic and stable serves.
 func (a *Actor) scaleAway(ctx context.Context, o order) (string, error) {
+	return atOnce(func(int) (string, error) { return a.scaleAwayOnce(ctx, o) })
+}
+
+func (a *Actor) scaleAwayOnce(ctx context.Context, o order) (string, error) {
 	candidate, err := a.holding(ctx, o, o.candidate)
 	if err != nil {
 		return "", err
@@ -41,7 +49,7 @@ func (a *Actor) scaleAway(ctx context.Context, o order) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := idle(vs, o.candidate); err != nil {
+	if err := idle(vs.VirtualService, o.candidate); err != nil {
 		return "", err
 	}
 	return a.scale(ctx, candidate, 0)

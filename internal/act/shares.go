@@ -1,33 +1,57 @@
 package act
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/knowledgebeast/greenwatch/internal/caught"
 	"github.com/knowledgebeast/greenwatch/internal/istio"
 	"github.com/knowledgebeast/greenwatch/internal/rollout"
 )
 
 // setShares moves all of the candidate's traffic to stable, in each watched route, if stable can
-// serve it (the promise ready-first).
+// serve it (the promise ready-first). The first tries are fenced by the version of the whole object, the
+// others by the routes alone: who keeps on writing something else does not keep the weights from being set.
 func (a *Actor) setShares(ctx context.Context, o order) (string, error) {
-	ready, err := a.stableReady(ctx, o)
-	if err != nil {
-		return "", err
+	return atOnce(func(try int) (string, error) {
+		s, err := a.see(ctx, o)
+		if err != nil {
+			return "", err
+		}
+		if err := canServe(o, s.ready, s.serving); err != nil {
+			return "", err
+		}
+		return a.patch(ctx, o, s.routing, try >= versioned)
+	})
+}
+
+// seen is what a move of the traffic rests on.
+type seen struct {
+	ready, serving int32
+	routing        routing
+}
+
+// see asks for all of it side by side, for a slow API server's sake.
+func (a *Actor) see(ctx context.Context, o order) (s seen, err error) {
+	reads := []func() error{
+		func() (err error) { s.ready, err = a.stableReady(ctx, o); return err },
+		func() (err error) { s.serving, err = a.candidateReady(ctx, o); return err },
+		func() (err error) { s.routing, err = a.virtualService(ctx, o); return err },
 	}
-	serving, err := a.candidateReady(ctx, o)
-	if err != nil {
-		return "", err
+	errs := make([]error, len(reads))
+	var all sync.WaitGroup
+	for i, read := range reads {
+		all.Go(func() { errs[i] = caught.Call(read) })
 	}
-	if err := canServe(o, ready, serving); err != nil {
-		return "", err
-	}
-	return a.patch(ctx, o)
+	all.Wait()
+	return s, cmp.Or(errs...)
 }
 
 // stableReady is how many replicas of stable are ready; there has to be a stable.
@@ -68,21 +92,21 @@ func notReady(o order) error {
 	return refuse("slot %s is not ready: it has no ready replica of revision %s", o.stable.Name, o.stable.revision)
 }
 
-func (a *Actor) patch(ctx context.Context, o order) (string, error) {
-	vs, err := a.virtualService(ctx, o)
-	if err != nil {
-		return "", err
-	}
-	routes, gone := present(vs, o.routes)
+func (a *Actor) patch(ctx context.Context, o order, vs routing, guarded bool) (string, error) {
+	routes, gone := present(vs.VirtualService, o.routes)
 	if len(routes) == 0 {
 		return "", refuse("VirtualService %s has none of the watched routes any more: %s", vs, strings.Join(gone, ", "))
 	}
-	patch, err := istio.Move{
+	move := istio.Move{
 		Routes: routes,
 		From:   rollout.DestinationOf(o.candidate.Slot),
 		To:     rollout.DestinationOf(o.stable.Slot),
 		Back:   o.back,
-	}.Patch(vs)
+	}
+	patch, err := move.Patch(vs.VirtualService)
+	if guarded && err == nil {
+		patch, err = move.Guarded(vs.VirtualService, vs.object)
+	}
 	if err != nil {
 		return "", refuse("%v", err)
 	}
@@ -94,6 +118,9 @@ func (a *Actor) patch(ctx context.Context, o order) (string, error) {
 	}
 	_, err = a.objects.Resource(rollout.VirtualServices()).Namespace(vs.Namespace).
 		Patch(ctx, vs.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
+	if unapplied(err) { // before its fence is looked at, a patch may not fit any more
+		return "", meanwhile{err}
+	}
 	if err != nil {
 		return "", writing(err, "patch", "virtualservices.networking.istio.io", vs.Namespace)
 	}

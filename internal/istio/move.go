@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // Move takes the traffic of one slot to the other. It is a plan, not an act: [Move.Patch] says what
@@ -64,6 +66,29 @@ func (e *MissingRoutesError) Error() string {
 // The patch replaces the resourceVersion by the very one that was read, so that the API server
 // answers 409 if the object has changed in between.
 func (m Move) Patch(vs VirtualService) ([]byte, error) {
+	return m.fenced(vs, []operation{{Op: "replace", Path: "/metadata/resourceVersion", Value: vs.ResourceVersion}})
+}
+
+// Guarded is the same patch for an object that others write to all the time. It is fenced not by the version
+// of the object but by what the move rests on: that it is the same object, and that each of the routes is
+// still at its place and as it was read, matches, destinations, weights and all. Where it is not, the API
+// server applies nothing and answers 422. The object is the one that vs was read from.
+func (m Move) Guarded(vs VirtualService, object *unstructured.Unstructured) ([]byte, error) {
+	list, _, err := unstructured.NestedFieldNoCopy(object.Object, "spec", string(HTTP))
+	routes, ok := list.([]any)
+	if err != nil || !ok || len(routes) != len(vs.HTTP) {
+		return nil, fmt.Errorf("guard the patch of VirtualService %s: the object is not the one that was read", vs)
+	}
+	guards := []operation{{Op: "test", Path: "/metadata/uid", Value: object.GetUID()}}
+	for _, route := range vs.HTTP {
+		if slices.Contains(m.Routes, route.Key) {
+			guards = append(guards, operation{Op: "test", Path: fmt.Sprintf("/spec/http/%d", route.Index), Value: routes[route.Index]})
+		}
+	}
+	return m.fenced(vs, guards)
+}
+
+func (m Move) fenced(vs VirtualService, fence []operation) ([]byte, error) {
 	operations, err := m.operations(vs)
 	if err != nil {
 		return nil, fmt.Errorf("move traffic of VirtualService %s from %s to %s: %w", vs, m.From, m.To, err)
@@ -71,8 +96,7 @@ func (m Move) Patch(vs VirtualService) ([]byte, error) {
 	if len(operations) == 0 {
 		return nil, nil
 	}
-	fence := operation{Op: "replace", Path: "/metadata/resourceVersion", Value: vs.ResourceVersion}
-	return json.Marshal(append([]operation{fence}, operations...))
+	return json.Marshal(append(fence, operations...))
 }
 
 // operation is one operation of a JSON patch (RFC 6902).
