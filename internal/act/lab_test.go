@@ -206,7 +206,7 @@ func (s *scene) swayVirtualService() error {
 func (s *scene) touchDeployment(name string) func() error {
 	return func() error {
 		_, err := s.client.AppsV1().Deployments(s.lab.Namespace).Patch(s.Context(), name, types.MergePatchType,
-			[]byte(`{"metadata":{"annotations":{"touched":"yes"}}}`), metav1.PatchOptions{FieldManager: "kubectl"})
+			fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":%q}}}`, time.Now().String()), metav1.PatchOptions{FieldManager: "kubectl"})
 		return err
 	}
 }
