@@ -9,7 +9,7 @@ import (
 // opened is a verdict before the first signal was weighed, with all of the matrix and the input that
 // judging its evidence again takes.
 func opened(m Matrix, in Input) Verdict {
-	return Verdict{At: in.At, Tier: Proceed, Generation: in.Generation, Split: in.Split, FirstTraffic: in.FirstTraffic,
+	return Verdict{At: in.At, Tier: Proceed, Generation: in.Generation, Split: in.Split, FirstTraffic: in.FirstTraffic, Skew: in.Skew,
 		Bin: m.Bin, UnavailableFor: m.UnavailableFor, Requests: m.Requests}
 }
 
@@ -51,7 +51,7 @@ func whole(v Verdict) Verdict {
 }
 
 func inputOf(v Verdict) Input {
-	in := Input{At: v.At, Split: v.Split, Generation: v.Generation, Stretch: Newest, FirstTraffic: v.FirstTraffic}
+	in := Input{At: v.At, Split: v.Split, Generation: v.Generation, Stretch: Newest, FirstTraffic: v.FirstTraffic, Skew: v.Skew}
 	for _, e := range v.Evidence {
 		in.Usual = in.Usual || e.Unusual != ""
 		if e.Attribution != nil {

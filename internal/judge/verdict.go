@@ -108,13 +108,16 @@ type Verdict struct {
 	Thinned bool `json:"thinned,omitempty"`
 	// FirstTraffic is the candidate's.
 	FirstTraffic signal.Instant `json:"firstTraffic,omitempty"`
+	// Skew is by how much Prometheus' clock was ahead of the one that all moments here are told by: whoever repeats
+	// a query asks as of a moment plus it.
+	Skew signal.Duration `json:"skew,omitempty"`
 	// +kubebuilder:validation:MaxItems=32
 	Evidence []Evidence `json:"evidence,omitempty"`
 }
 
 // Brief gives v without its evidence and what that is judged by.
 func (v Verdict) Brief() Verdict {
-	v.Evidence, v.Bin, v.UnavailableFor, v.Requests, v.Thinned = nil, 0, 0, "", false
+	v.Evidence, v.Bin, v.UnavailableFor, v.Requests, v.Skew, v.Thinned = nil, 0, 0, "", 0, false
 	return v
 }
 
@@ -151,6 +154,8 @@ type Input struct {
 	Since signal.Instant
 	// FirstTraffic is the candidate's: what falls in the minutes after it is warming up. 0 for none.
 	FirstTraffic signal.Instant
+	// Skew is recorded in the verdict.
+	Skew signal.Duration
 	// Baseline is what stable measured before, by signal.
 	Baseline []Baseline
 	// Usual asks for what is not as usual, too.

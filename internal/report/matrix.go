@@ -50,10 +50,16 @@ func Queries(v judge.Verdict) string {
 	return b.String()
 }
 
+// saidSkew is from which difference of the clocks on it is worth a word.
+const saidSkew = signal.Duration(30e9)
+
 func conclusion(v judge.Verdict) string {
 	text := fmt.Sprintf("%s at %s", v.Tier, v.At)
 	if v.Generation > 0 {
 		text += fmt.Sprintf(", by generation %d of the policy", v.Generation)
+	}
+	if v.Skew >= saidSkew || v.Skew <= -saidSkew {
+		text += "; Prometheus' clock is " + aside(v.Skew)
 	}
 	if text += "\n"; v.Reason != "" {
 		text += wrap(oneLine(v.Reason), "") + "\n"

@@ -113,7 +113,7 @@ func counted(v judge.Verdict) string {
 	return b.String()
 }
 
-// questions lists the queries and the times to ask them for: each answers for the bin that ends then.
+// questions lists the queries and the times to ask them for, by the server's clock: each answers for the bin that ends then.
 func questions(v judge.Verdict) string {
 	var b strings.Builder
 	for _, e := range v.Evidence {
@@ -128,14 +128,26 @@ func questions(v judge.Verdict) string {
 	if b.Len() == 0 {
 		return "No queries were kept.\n"
 	}
-	return "Queries, as they were asked\n" + b.String()
+	head := "Queries, as they were asked\n"
+	if v.Skew != 0 {
+		head += fmt.Sprintf("at times of Prometheus' own clock, which was %s\n", aside(v.Skew))
+	}
+	return head + b.String()
+}
+
+// aside says by how much a clock is away from the one that all else is told by.
+func aside(skew signal.Duration) string {
+	if skew < 0 {
+		return (-skew).String() + " behind"
+	}
+	return skew.String() + " ahead"
 }
 
 func times(v judge.Verdict, e judge.Evidence) string {
 	if len(e.Bins) == 0 {
-		return "at " + v.At.String()
+		return "at " + v.At.Add(v.Skew).String()
 	}
-	from, to := e.Bins[0].End, e.Bins[len(e.Bins)-1].End
+	from, to := e.Bins[0].End.Add(v.Skew), e.Bins[len(e.Bins)-1].End.Add(v.Skew)
 	if from == to {
 		return "at " + to.String()
 	}

@@ -142,3 +142,18 @@ func TestWhichVerdictIsMeant(t *testing.T) {
 		}
 	}
 }
+
+// A query is repeated by the server's own clock, whatever the daemon's showed.
+func TestQueriesAreToldByPrometheusClock(t *testing.T) {
+	s := kept(t)
+	_, same := why(t, s, Which{}, Wide)
+	s.Decision.Skew = -signal.Duration(120e9)
+	x, text := why(t, s, Which{}, Wide)
+	last := s.Decision.Evidence[0].Bins[len(s.Decision.Evidence[0].Bins)-1].End
+	if len(x.Differs) > 0 || !strings.Contains(text, "; Prometheus' clock is 2m behind\n") || !strings.Contains(text, "at times of Prometheus' own clock, which was 2m behind\n") || !strings.Contains(text, " to "+last.Add(-signal.Duration(120e9)).String()) {
+		t.Errorf("differs in %v:\n%s", x.Differs, text)
+	}
+	if strings.Contains(same, "own clock") || !strings.Contains(same, " to "+last.String()) {
+		t.Errorf("without a skew:\n%s", same)
+	}
+}

@@ -98,18 +98,18 @@ func (a *away) owed(name, sink string, lasts signal.Duration, at signal.Instant)
 	return act, !s.told[sink] && at.Sub(s.since) >= lasts
 }
 
-func (a *away) told(name, sink string, open bool) {
+func (a *away) told(name, sink string, open bool, at signal.Instant) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s := a.of(name, now())
+	s := a.of(name, at)
 	s.told[sink], s.tried[sink], s.greeted[sink] = open, open, true
 }
 
 // tries notes that a sink is about to be told that a server is away: it may hear it though no answer comes.
-func (a *away) tries(name, sink string) {
+func (a *away) tries(name, sink string, at signal.Instant) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.of(name, now()).tried[sink] = true
+	a.of(name, at).tried[sink] = true
 }
 
 // heard takes in what a Prometheus said when it was asked, and posts what pagers are owed about it.
@@ -126,7 +126,7 @@ func (d *Daemon) heard(prometheus string, c signal.Cause, at signal.Instant) {
 // meet makes a Prometheus known that may have an open incident from before this process: if nobody
 // asks it for some time, that is closed.
 func (d *Daemon) meet(prometheus string) {
-	if !d.away.meet(prometheus, now()) {
+	if !d.away.meet(prometheus, d.now()) {
 		return
 	}
 	for sink, pages := range d.settings().Sinks {
@@ -142,11 +142,11 @@ func (d *Daemon) recheckAway(l letter) {
 }
 
 func (d *Daemon) writeAway(ctx context.Context, l letter) {
-	a, owed := d.away.owed(l.server, l.sink, d.settings().BlindFor, now())
+	a, owed := d.away.owed(l.server, l.sink, d.settings().BlindFor, d.now())
 	if owed && a.Deed == release.OpenPage {
-		d.away.tries(l.server, l.sink)
+		d.away.tries(l.server, l.sink, d.now())
 	}
-	if owed && !d.send(ctx, l, Message{Sink: l.sink, Action: a}, func(release.Outcome) { d.away.told(l.server, l.sink, a.Deed == release.OpenPage) }) {
+	if owed && !d.send(ctx, l, Message{Sink: l.sink, Action: a}, func(release.Outcome) { d.away.told(l.server, l.sink, a.Deed == release.OpenPage, d.now()) }) {
 		return
 	}
 	if d.away.is(l.server) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
 // letter is a queue's key: all that one sink is to be told of one release, of one Prometheus, or of one
@@ -123,7 +124,7 @@ func (b *book) of(k Key) []string {
 
 // outcomes gives the deliveries of a release that its state still asks for: to a state that has them
 // they are no news.
-func (b *book) outcomes(r Record, sinks []release.Sink) []release.Outcome {
+func (b *book) outcomes(r Record, sinks []release.Sink, now signal.Instant) []release.Outcome {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	done := b.done[r.Name()]
@@ -131,7 +132,7 @@ func (b *book) outcomes(r Record, sinks []release.Sink) []release.Outcome {
 		return nil
 	}
 	var out []release.Outcome
-	for _, a := range tells(r, sinks) {
+	for _, a := range tells(r, sinks, now) {
 		if o, ok := done[deedOf(a)]; ok {
 			out = append(out, o)
 		}
@@ -140,9 +141,9 @@ func (b *book) outcomes(r Record, sinks []release.Sink) []release.Outcome {
 }
 
 // tells gives what people have not been told of a release.
-func tells(r Record, sinks []release.Sink) []release.Action {
+func tells(r Record, sinks []release.Sink, now signal.Instant) []release.Action {
 	var out []release.Action
-	for _, a := range release.Pending(r.State, release.Observed{Now: now(), Namespace: r.Namespace, Spec: r.Spec, Sinks: sinks}) {
+	for _, a := range release.Pending(r.State, release.Observed{Now: now, Namespace: r.Namespace, Spec: r.Spec, Sinks: sinks}) {
 		if a.Tells() {
 			out = append(out, a)
 		}

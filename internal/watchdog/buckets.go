@@ -57,7 +57,7 @@ func (d *Daemon) lookAtBuckets(ctx context.Context, p Policy, records []Record, 
 	if len(asks) == 0 {
 		return 0, nil
 	}
-	if at := d.buckets.of(p.Key, p.Generation); at > now() {
+	if at := d.buckets.of(p.Key, p.Generation); at > d.now() {
 		return at, nil
 	}
 	by := Asker{Prometheus: p.Plan.Prometheus, Policy: p.Key, Class: signal.Tells}
@@ -65,7 +65,7 @@ func (d *Daemon) lookAtBuckets(ctx context.Context, p Policy, records []Record, 
 	err := d.unlessSpoken(ctx, p.Key, l, records, func(ctx context.Context) {
 		timed, cancel := context.WithTimeout(ctx, bucketsFor)
 		defer cancel()
-		seen = d.Buckets(timed, by, asks, now().Add(d.skew(timed, p.Plan.Prometheus)))
+		seen = d.Buckets(timed, by, asks, d.now().Add(d.clockOf(timed, p.Plan.Prometheus).ahead))
 	})
 	if err != nil {
 		return 0, err
@@ -76,9 +76,9 @@ func (d *Daemon) lookAtBuckets(ctx context.Context, p Policy, records []Record, 
 	if err := d.SaveBuckets(ctx, p, seen); err != nil {
 		return 0, fmt.Errorf("say which bounds can be seen: %w", err)
 	}
-	at := now().Add(bucketsAgain)
+	at := d.now().Add(bucketsAgain)
 	if allKnown(seen) {
-		at = now().Add(bucketsEvery)
+		at = d.now().Add(bucketsEvery)
 	}
 	d.buckets.set(p.Key, p.Generation, at)
 	return at, nil

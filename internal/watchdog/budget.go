@@ -48,7 +48,7 @@ func (d *Daemon) sayBudget(ctx context.Context, p Policy) (signal.Instant, error
 	if d.Overspent == nil {
 		return 0, nil
 	}
-	spent, again := d.budgets.look(p.Key, d.Overspent(Asker{Prometheus: p.Plan.Prometheus, Policy: p.Key}), now())
+	spent, again := d.budgets.look(p.Key, d.Overspent(Asker{Prometheus: p.Plan.Prometheus, Policy: p.Key}), d.now())
 	if spent == p.Overspent {
 		return again, nil
 	}

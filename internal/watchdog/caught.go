@@ -82,7 +82,7 @@ func (d *Daemon) resting(ctx context.Context, k Key) time.Duration {
 	word := false
 	_ = caught.Call(func() error { // what fails here fails in the look, where it is said
 		cached, err := d.Releases(ctx, k, false)
-		word = slices.ContainsFunc(cached, hasWord)
+		word = slices.ContainsFunc(cached, d.hasWord)
 		return err
 	})
 	if word {

@@ -37,6 +37,10 @@ type clock struct {
 	// asked is when it was asked last, by a clock that never jumps, and wall by the daemon's own, which may.
 	asked, wall time.Time
 	failed      bool
+	// told is the latest time that it ever told. Replays is until when it has samples that it recorded before its clock
+	// was set back, in its own time: up to then they pass for new ones.
+	told    time.Time
+	replays signal.Instant
 	// busy is closed when the question that is under way is answered; nil where there is none.
 	busy chan struct{}
 }
@@ -70,6 +74,9 @@ func (c *clock) learn(told, begun, ended time.Time) {
 	c.known = true
 }
 
+// setBack tells whether the server told a later time before.
+func (c *clock) setBack(told time.Time) bool { return c.told.Sub(told) > 2*clockNear }
+
 // begin gives what is known, and either a turn to ask or what to wait for.
 func (s *clocks) begin(name string, wall, now time.Time) (c clock, turn bool, wait chan struct{}) {
 	s.mu.Lock()
@@ -100,35 +107,32 @@ func (s *clocks) end(name string, take func(*clock)) clock {
 	return *k
 }
 
-func (s *clocks) ahead(name string) signal.Duration {
+func (s *clocks) of(name string) clock {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if k := s.servers[name]; k != nil {
-		return k.ahead
-	}
-	return 0
+	return *s.servers[name]
 }
 
-// skew gives by how much a server's clock is ahead of the daemon's. Of those who want to know one asks, when it is
+// clockOf gives what is known of a server's clock. Of those who want to know one asks, when it is
 // due; the others go by what is known, or wait for the answer where that is nothing. Where the server does not answer
 // the last answer stands, and without one the clocks are taken to agree.
-func (d *Daemon) skew(ctx context.Context, prometheus string) signal.Duration {
+func (d *Daemon) clockOf(ctx context.Context, prometheus string) clock {
 	if d.Clock == nil {
-		return 0
+		return clock{}
 	}
 	begun := time.Now()
 	c, turn, wait := d.clocks.begin(prometheus, d.time(), begun)
 	switch {
 	case turn:
-		return d.askClock(ctx, prometheus, begun).ahead
+		return d.askClock(ctx, prometheus, begun)
 	case wait != nil:
 		select {
 		case <-wait:
 		case <-ctx.Done():
 		}
-		return d.clocks.ahead(prometheus)
+		return d.clocks.of(prometheus)
 	}
-	return c.ahead
+	return c
 }
 
 // askClock asks a server for its time, and says what is to be said of it.
@@ -138,32 +142,80 @@ func (d *Daemon) askClock(ctx context.Context, prometheus string, begun time.Tim
 	wall := d.time()
 	told, err := d.Clock(timed, prometheus)
 	took := time.Since(begun)
+	var replays signal.Instant
+	if was := d.clocks.of(prometheus); err == nil && was.setBack(told) {
+		replays = d.replays(timed, prometheus, told, was)
+	}
 	said := false
 	c := d.clocks.end(prometheus, func(c *clock) {
 		said = c.said
 		c.asked, c.wall, c.failed = begun, wall, err != nil
 		if err == nil {
 			c.learn(told, wall, wall.Add(took))
+			if c.replays = replays; replays.IsZero() {
+				c.told = told
+			}
 			c.said = c.ahead.D().Abs() > clockSaid
 		}
 	})
+	d.sayClock(prometheus, c, said, err)
+	return c
+}
+
+// sayClock says what is new of a server's clock; said is whether it was already far off.
+func (d *Daemon) sayClock(prometheus string, c clock, said bool, err error) {
 	log := d.log.With(zap.String("prometheus", prometheus))
 	if err != nil {
 		log.Info("its clock can't be asked", zap.Error(err))
-		return c
+		return
 	}
 	d.meter.Skewed(prometheus, c.ahead.D())
 	switch {
+	case !c.replays.IsZero():
+		log.Warn("its clock was set back: it is not believed until it has passed all that it recorded before", zap.Stringer("until", c.replays))
 	case c.said && !said:
 		log.Warn("the clocks differ: its own counts", zap.Duration("ahead", c.ahead.D()))
 	case said && !c.said:
 		log.Info("the clocks agree again", zap.Duration("ahead", c.ahead.D()))
 	}
-	return c
+}
+
+// timed fills in what is known of the clock of a measurement's server.
+func (d *Daemon) timed(ctx context.Context, m measurement) measurement {
+	c := d.clockOf(ctx, m.plan.Prometheus)
+	m.skew, m.replays = c.ahead-m.own, c.replays
+	return m
+}
+
+// replays tells until when a server whose clock was set back has samples that are yet to come by it: there can be none
+// unless it recorded them before. Where all of its past was set back with it there are none. Where it does not answer
+// it may have some.
+func (d *Daemon) replays(ctx context.Context, prometheus string, told time.Time, was clock) signal.Instant {
+	f := d.Newest(ctx, Asker{Prometheus: prometheus, Class: signal.Acts}, []signal.Ask{{Kind: signal.Rate, Metric: "up"}}, signal.At(was.told))
+	switch {
+	case f.Cause == signal.Empty || f.Cause == signal.Gap:
+		return 0
+	case f.Cause != signal.Known:
+		return signal.At(was.told)
+	case f.At.Time().Sub(told) > 2*clockNear:
+		return f.At
+	}
+	return 0
+}
+
+// unbelieved is why a server is not asked, if so.
+func (m measurement) unbelieved() string {
+	if m.replays.IsZero() {
+		return ""
+	}
+	return "Prometheus' clock was set back: it has samples of " + m.replays.String() + ", which is yet to come by it"
 }
 
 // read asks a release's server in the server's time, and gives the answers in the daemon's.
 func (d *Daemon) read(ctx context.Context, m measurement, asks []signal.Ask, s Span) []signal.Reading {
+	if why := m.unbelieved(); why != "" {
+		return all(asks, signal.Lag, why)
+	}
 	there := Span{From: s.From.Add(m.skew), To: s.To.Add(m.skew), Bin: s.Bin}
 	readings := d.weighed(ctx, m, shifted(asks, m.skew), there)
 	if m.skew == 0 {
@@ -180,6 +232,9 @@ func (d *Daemon) read(ctx context.Context, m measurement, asks []signal.Ask, s S
 
 // newest asks a release's server how fresh it is at a moment, likewise.
 func (d *Daemon) newest(ctx context.Context, m measurement, asks []signal.Ask, at signal.Instant) Freshness {
+	if why := m.unbelieved(); why != "" {
+		return Freshness{Cause: signal.Lag, Detail: why}
+	}
 	f := d.Newest(ctx, m.asker(signal.Acts), shifted(asks, m.skew), at.Add(m.skew))
 	if !f.At.IsZero() {
 		f.At = f.At.Add(-m.skew)

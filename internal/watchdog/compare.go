@@ -134,6 +134,9 @@ func enough(o judge.Other) bool { return events(o.Bins) >= judge.MinOther }
 
 // baseline sums up what stable measured before the first traffic; nil where Prometheus can't be asked now.
 func (d *Daemon) baseline(ctx context.Context, m measurement) []judge.Baseline {
+	if m.unbelieved() != "" {
+		return nil
+	}
 	m = m.telling()
 	bin := m.plan.Matrix.Bin
 	end := m.record.State.FirstTraffic

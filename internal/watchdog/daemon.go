@@ -37,6 +37,8 @@ type Daemon struct {
 	fleet   fleet
 	away    away
 	clocks  clocks
+	steady  steady
+	owns    owns
 	buckets buckets
 	notices notices
 	rests   rests
@@ -63,6 +65,7 @@ func New(o Options) *Daemon {
 		ears:     ears{knocks: map[Key]chan struct{}{}},
 		fleet:    fleet{decided: map[string]release.Rollback{}},
 		away:     away{servers: map[string]*server{}},
+		owns:     owns{ahead: map[string]signal.Duration{}},
 		clocks:   clocks{servers: map[string]*clock{}},
 		buckets:  buckets{due: map[Key]nextLook{}},
 		notices:  notices{of: map[Key]release.Notices{}, sinks: map[Key][]string{}, well: map[notice]signal.Instant{}},
@@ -147,7 +150,7 @@ func (d *Daemon) look(ctx context.Context, k Key) {
 		return
 	}
 	if !wake.IsZero() {
-		d.lookAfter(k, time.Until(wake.Time()))
+		d.lookAfter(k, wake.Time().Sub(d.time()))
 	}
 	if err == nil {
 		d.policies.Forget(k)
@@ -247,7 +250,3 @@ func (d *Daemon) GuardAge(now time.Time) time.Duration {
 	}
 	return oldest
 }
-
-func now() signal.Instant { return signal.At(time.Now()) }
-
-func (d *Daemon) time() time.Time { return time.Now() }

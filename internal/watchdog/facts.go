@@ -65,7 +65,11 @@ func (d *Daemon) troubles(ctx context.Context, m measurement, side release.Side,
 		return release.Troubles{}, errors.New("the pods of the past are not known")
 	}
 	slot, _ := m.plan.Slot(side.Slot)
-	return d.Befallen(ctx, m.plan.Namespace, slot.Deployment, side.Revision, m.record.State.FirstTraffic, now)
+	first := m.record.State.FirstTraffic
+	if !first.IsZero() {
+		first = first.Add(-m.own) // pods tell their own by the cluster's clocks
+	}
+	return d.Befallen(ctx, m.plan.Namespace, slot.Deployment, side.Revision, first, now.Add(-m.own))
 }
 
 // since gives what is asked for of the troubles. A pod that is older than the first traffic tells of one
@@ -159,7 +163,7 @@ func (d *Daemon) alerts(ctx context.Context, m measurement, matrix judge.Matrix,
 func (d *Daemon) readHeard(ctx context.Context, m measurement, asks []signal.Ask, span Span, at signal.Instant) []signal.Reading {
 	readings := d.read(ctx, m, asks, span)
 	for _, r := range readings {
-		d.heard(m.plan.Prometheus, r.Cause, at)
+		d.heard(m.plan.Prometheus, r.Cause, at.Add(-m.own))
 	}
 	return readings
 }

@@ -18,9 +18,13 @@ type measurement struct {
 	plan   *release.Plan
 	record Record
 	need   release.Needs
-	// skew is by how much Prometheus' clock is ahead of the daemon's: one for all questions, which are asked in its
-	// time while all else is in the daemon's.
+	// skew is by how much Prometheus' clock is ahead of the release's time: one for all questions, which are asked in
+	// its time while all else is in the release's.
 	skew signal.Duration
+	// replays is until when, in its own time, it is not believed: its clock was set back.
+	replays signal.Instant
+	// own is by how much the release's time is ahead of the daemon's.
+	own signal.Duration
 	// class is the least weight of its questions.
 	class signal.Class
 }
@@ -111,7 +115,7 @@ func (d *Daemon) guard(ctx context.Context, m measurement, o *release.Observed) 
 		func() { v = d.judgeNow(ctx, m, o, m.candidate(), cells, m.record.State.FirstTraffic) },
 	)
 	o.Guard, o.GuardConsider = &v, m.need.Consider
-	d.ticks.set(m.record.Name(), release.Tick(m.record.State, m.plan, guarded(m, o)))
+	d.ticks.set(m.record.Name(), release.Tick(m.record.State, m.plan, d.guarded(m, o)))
 	d.meter.Guarded(v.Tier, cause(v), m.plan.GuardEvery)
 	if v.Tier == judge.Rollback && o.World.Most(m.stable().Slot) > 0 {
 		s := d.judgeNow(ctx, m, o, m.stable(), rollbackCells, 0)
@@ -121,9 +125,9 @@ func (d *Daemon) guard(ctx context.Context, m measurement, o *release.Observed) 
 
 // guarded is when the guard has looked: while a rollback goes on, when it had its answers, since the next step
 // waits for no second look because they came late.
-func guarded(m measurement, o *release.Observed) signal.Instant {
+func (d *Daemon) guarded(m measurement, o *release.Observed) signal.Instant {
 	if l := m.record.State.Ladder; l != nil && l.Step != release.Done {
-		return max(o.Now, now())
+		return max(o.Now, d.now().Add(m.own))
 	}
 	return o.Now
 }
@@ -141,7 +145,7 @@ func cause(v judge.Verdict) signal.Cause {
 // first: as many as the bounds last, and more where those leave it open.
 func (d *Daemon) judgeNow(ctx context.Context, m measurement, o *release.Observed, side release.Side, cells func(judge.Cell) bool, first signal.Instant) judge.Verdict {
 	matrix := ofSide(m, m.plan.Matrix.Only(cells), side)
-	in := judge.Input{At: o.Now, Split: o.World.Split(m.candidate().Slot), Generation: m.plan.Generation, FirstTraffic: first}
+	in := judge.Input{At: o.Now, Split: o.World.Split(m.candidate().Slot), Generation: m.plan.Generation, FirstTraffic: first, Skew: m.skew}
 	if side == m.candidate() {
 		in.Baseline = m.record.State.Baseline
 	}
@@ -201,7 +205,7 @@ type horizon struct {
 
 func (d *Daemon) horizon(ctx context.Context, m measurement, at signal.Instant, asks []signal.Ask) horizon {
 	fresh := d.newest(ctx, m, asks, at)
-	d.heard(m.plan.Prometheus, fresh.Cause, at)
+	d.heard(m.plan.Prometheus, fresh.Cause, at.Add(-m.own))
 	switch {
 	case fresh.Cause == signal.Empty || fresh.Cause == signal.Gap:
 		return horizon{end: at}
@@ -275,7 +279,7 @@ func (d *Daemon) check(ctx context.Context, m measurement, o *release.Observed) 
 		matrix = matrix.Coarser(2 * whole(d.newest(ctx, m, asks, c.At).Interval))
 	}
 	in := judge.Input{At: c.At, Split: o.World.Split(m.candidate().Slot), Generation: m.plan.Generation, Stretch: judge.Whole, Since: c.From,
-		FirstTraffic: s.FirstTraffic, Baseline: s.Baseline}
+		FirstTraffic: s.FirstTraffic, Baseline: s.Baseline, Skew: m.skew}
 	var facts []signal.Reading
 	together(
 		func() { in.Readings = d.readCheck(ctx, m, asks, matrix, c) },
@@ -374,7 +378,7 @@ func (d *Daemon) traffic(ctx context.Context, m measurement, o *release.Observed
 	}
 	s, _ := m.plan.AskRequests(m.stable().Slot, m.stable().Version)
 	fresh := d.newest(ctx, m, []signal.Ask{c, s}, o.Now)
-	d.heard(m.plan.Prometheus, fresh.Cause, o.Now)
+	d.heard(m.plan.Prometheus, fresh.Cause, o.Now.Add(-m.own))
 	shifted := m.record.State.Ladder.Shifted
 	bin := max(2*fresh.Interval, signal.Duration(2e9))
 	from := fresh.At.Add(-bin)
@@ -410,6 +414,8 @@ func JudgeOnce(ctx context.Context, e Edges, plan *release.Plan, r Record, w rel
 	d := &Daemon{Edges: e, settings: func() Settings { return Settings{} }, meter: unmetered{}, log: zap.NewNop(),
 		clocks: clocks{servers: map[string]*clock{}}, away: away{servers: map[string]*server{}}}
 	o := release.Observed{Now: at, World: w}
-	m := measurement{plan: plan, record: r, skew: d.skew(ctx, plan.Prometheus)}
+	own := d.owns.of(r.Name(), r.State, at)
+	o.Now = at.Add(own)
+	m := d.timed(ctx, measurement{plan: plan, record: r, own: own})
 	return d.judgeNow(ctx, m, &o, r.Spec.Candidate, anyCell, r.State.FirstTraffic)
 }

@@ -118,13 +118,13 @@ func (n *notices) owedOf(k Key, all map[string]bool) []release.Action {
 // raise tells people of something that no release can carry, once; it is over when resolve has been
 // called for half an hour and raise has not.
 func (d *Daemon) raise(k Key, code release.Code, severity release.Severity, text string) {
-	d.notices.raise(k, code, severity, text, now())
+	d.notices.raise(k, code, severity, text, d.now())
 	d.postNotices(k)
 }
 
 // resolve says that it is well now. A policy with nothing else to do is looked at again in time.
 func (d *Daemon) resolve(k Key, code release.Code) {
-	if left := d.notices.resolve(k, code, now()); left > 0 {
+	if left := d.notices.resolve(k, code, d.now()); left > 0 {
 		d.policies.AddAfter(k, left.D())
 	}
 	d.postNotices(k)
@@ -134,7 +134,7 @@ func (d *Daemon) resolve(k Key, code release.Code) {
 func (d *Daemon) meetPolicy(p Policy) {
 	d.notices.meet(p)
 	if p.Gone {
-		d.notices.end(p.Key, d.settings().Sinks, now())
+		d.notices.end(p.Key, d.settings().Sinks, d.now())
 	}
 	d.postNotices(p.Key)
 }

@@ -11,30 +11,32 @@ import (
 
 // observe sees and measures what the release needs before its next step.
 func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int, l *looking) (release.Observed, error) {
-	r, set, at := records[i], d.settings(), now()
+	r, set, ahead := records[i], d.settings(), d.own(records[i])
+	at := d.now().Add(ahead)
 	o := release.Observed{Now: at, Namespace: r.Namespace, Spec: r.Spec, Plan: p.Plan, Mode: mode(p.Plan, set.Mode),
 		Newer: newer(records, i), BlindFor: set.BlindFor, Breaker: set.Breaker,
 		PagesPerHour: set.PagesPerHour, Pages: pages(p.Ledger, records, i)}
 	if !p.Gone && p.Plan == nil {
 		o.Invalid = invalid(p.Problems)
 	}
+	o.Spec.People = d.people(r, r.Spec.People)
 	o.Sinks = sinks(toTell(p.Plan, r.State), set.Sinks)
-	o.Outcomes = d.book.outcomes(r, o.Sinks)
+	o.Outcomes = d.book.outcomes(r, o.Sinks, at)
 	plan := release.InForce(p.Plan, r.State)
 	if plan == nil {
 		return o, nil
 	}
-	need := release.Need(r.State, r.Spec.People, p.Plan, at, d.ticks.of(r.Name()))
+	need := release.Need(r.State, o.Spec.People, p.Plan, at, d.ticks.of(r.Name()))
 	sight, err := d.Observe(ctx, plan, p.Ledger.Routes, need.Live)
 	if err != nil {
 		return o, err
 	}
 	o.World = sight.World
-	d.Unready(p.Key, &o.World, at, need.Guard || need.Stable)
+	d.unready(p.Key, &o.World, ahead, need.Guard || need.Stable)
 	err = d.unlessSpoken(ctx, p.Key, l, records, func(ctx context.Context) {
-		m := measurement{plan: plan, record: r, need: need}
+		m := measurement{plan: plan, record: r, need: need, own: ahead}
 		if need.Asks() {
-			m.skew = d.skew(ctx, plan.Prometheus)
+			m = d.timed(ctx, m)
 		}
 		d.measure(ctx, m, &o)
 	})

@@ -50,22 +50,22 @@ func TestAHangingClockHoldsUpLittle(t *testing.T) {
 			}
 			return time.Now().Add(time.Minute), nil
 		}
-		if got := d.skew(t.Context(), "main"); got.D() != time.Minute {
+		if got := d.clockOf(t.Context(), "main").ahead; got.D() != time.Minute {
 			t.Fatalf("a skew of %s, want 1m", got)
 		}
 		time.Sleep(clockEvery)
 		hangs = true
 		begun := time.Now()
 		for range 8 {
-			go d.skew(t.Context(), "main")
+			go d.clockOf(t.Context(), "main")
 		}
 		synctest.Wait()
-		if got := d.skew(t.Context(), "main"); got.D() != time.Minute || time.Since(begun) > 0 || asked != 2 {
+		if got := d.clockOf(t.Context(), "main").ahead; got.D() != time.Minute || time.Since(begun) > 0 || asked != 2 {
 			t.Errorf("a skew of %s after %s and %d questions, want the old one at once, and one question under way", got, time.Since(begun), asked)
 		}
 		time.Sleep(clockFor)
 		synctest.Wait()
-		if got := d.skew(t.Context(), "main"); got.D() != time.Minute || asked != 2 {
+		if got := d.clockOf(t.Context(), "main").ahead; got.D() != time.Minute || asked != 2 {
 			t.Errorf("a skew of %s after %d questions, want the old one, and some rest before the next", got, asked)
 		}
 	})

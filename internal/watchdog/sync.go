@@ -68,7 +68,7 @@ func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, e
 		}
 	}
 	var wake signal.Instant
-	for _, i := range wordsFirst(records) {
+	for _, i := range d.wordsFirst(records) {
 		if !records[i].State.Active() {
 			errs = append(errs, d.tidy(ctx, records[i], l))
 			continue
@@ -116,6 +116,7 @@ func (d *Daemon) releases(ctx context.Context, k Key) ([]Record, error) {
 		for _, name := range d.book.keep(k, records) {
 			d.ticks.forget(name)
 			d.probes.forget(name)
+			d.owns.forget(name)
 		}
 		d.trusted.set(k, slices.EqualFunc(sorted(cached), sorted(records), same))
 	}
@@ -145,7 +146,7 @@ func (d *Daemon) detect(ctx context.Context, p Policy, records []Record, l *look
 	if err != nil {
 		return records, err
 	}
-	ledger, births := release.Detect(p.Ledger, opens(records), sight.World, now())
+	ledger, births := release.Detect(p.Ledger, opens(records), sight.World, d.now())
 	if len(births) > 0 {
 		// A birth is decided on what is so now, not on what the caches remember.
 		if p, err = d.Fresh(ctx, p); err != nil {
@@ -154,7 +155,7 @@ func (d *Daemon) detect(ctx context.Context, p Policy, records []Record, l *look
 		if records, sight, err = d.live(ctx, p, records); err != nil {
 			return records, err
 		}
-		ledger, births = release.Detect(p.Ledger, opens(records), sight.World, now())
+		ledger, births = release.Detect(p.Ledger, opens(records), sight.World, d.now())
 	}
 	ledger.Routes, l.world = sight.Routes, sight.World
 	for _, spec := range births {
@@ -195,7 +196,7 @@ func opens(records []Record) []release.Open {
 func (d *Daemon) follow(ctx context.Context, p Policy, records []Record, i int, l *looking) (signal.Instant, error) {
 	var outcomes []release.Outcome
 	for range mostRounds {
-		word := hasWord(records[i])
+		word := d.hasWord(records[i])
 		o, changed, err := d.round(ctx, p, records, i, outcomes, l)
 		if err != nil {
 			return 0, err
@@ -205,13 +206,21 @@ func (d *Daemon) follow(ctx context.Context, p Policy, records []Record, i int, 
 			break
 		}
 		if len(outcomes) == 0 && !word && (!changed || !climbing(records[i].State)) {
-			return release.Wake(records[i].State, p.Plan, o.Now), nil
+			return d.awake(records[i], release.Wake(records[i].State, p.Plan, o.Now)), nil
 		}
 	}
 	if _, _, err := d.round(ctx, p, records, i, outcomes, l); err != nil {
 		return 0, err
 	}
-	return now().Add(retryIn), failure(outcomes)
+	return d.now().Add(retryIn), failure(outcomes)
+}
+
+// awake gives a moment of a release's time in the daemon's.
+func (d *Daemon) awake(r Record, at signal.Instant) signal.Instant {
+	if at.IsZero() {
+		return 0
+	}
+	return at.Add(-d.own(r))
 }
 
 // round observes, advances and saves once, and posts what there is to tell.
@@ -298,7 +307,7 @@ func (d *Daemon) confirm(ctx context.Context, r Record, o *release.Observed, mem
 		return r.State, err
 	}
 	o.World = sight.World
-	d.Unready(Key{r.Namespace, r.Spec.Policy}, &o.World, o.Now, false)
+	d.unready(Key{r.Namespace, r.Spec.Policy}, &o.World, d.own(r), false)
 	return d.decide(r, o), nil
 }
 
@@ -324,7 +333,7 @@ func (d *Daemon) perform(ctx context.Context, r Record, o release.Observed) []re
 			continue
 		}
 		result, detail := d.Perform(ctx, r.Namespace, a)
-		outcomes = append(outcomes, release.Outcome{Action: a, Result: result, At: now(), Detail: detail})
+		outcomes = append(outcomes, release.Outcome{Action: a, Result: result, At: d.nowOf(r), Detail: detail})
 	}
 	return outcomes
 }
@@ -334,6 +343,7 @@ func (d *Daemon) perform(ctx context.Context, r Record, o release.Observed) []re
 func (d *Daemon) settle(ctx context.Context, r Record) error {
 	d.ticks.forget(r.Name())
 	d.probes.forget(r.Name())
+	d.owns.forget(r.Name())
 	p, err := d.Policy(ctx, Key{r.Namespace, r.Spec.Policy})
 	if err != nil || p.Gone {
 		return err

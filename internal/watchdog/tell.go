@@ -17,7 +17,7 @@ const sendFor = time.Minute
 
 // post puts what people have not been told into the letters' queue.
 func (d *Daemon) post(r Record, sinks []release.Sink) {
-	for _, a := range tells(r, sinks) {
+	for _, a := range tells(r, sinks, d.nowOf(r)) {
 		d.letters.Add(letter{release: r.Name(), sink: a.Sink})
 	}
 }
@@ -61,7 +61,7 @@ func (d *Daemon) write(ctx context.Context, l letter) {
 // writeRelease tells whether anything was delivered. The first failure stops it, so that an incident
 // is never resolved before it was opened.
 func (d *Daemon) writeRelease(ctx context.Context, l letter, r Record) (sent bool) {
-	for _, a := range tells(r, []release.Sink{{Name: l.sink, Pages: d.settings().Sinks[l.sink]}}) {
+	for _, a := range tells(r, []release.Sink{{Name: l.sink, Pages: d.settings().Sinks[l.sink]}}, d.nowOf(r)) {
 		if d.book.delivered(r.Name(), a) {
 			continue
 		}
@@ -71,7 +71,7 @@ func (d *Daemon) writeRelease(ctx context.Context, l letter, r Record) (sent boo
 			d.book.deliver(r.Name(), o)
 		}
 		if d.sharedByOthers(ctx, r, a) {
-			done(release.Outcome{Result: release.Performed, At: now()})
+			done(release.Outcome{Result: release.Performed, At: d.now()})
 		} else if !d.send(ctx, l, Message{Sink: l.sink, Action: addressed(r, a), Record: r}, done) {
 			break
 		}
@@ -89,7 +89,7 @@ func (d *Daemon) send(ctx context.Context, l letter, m Message, done func(releas
 	if ctx.Err() != nil {
 		return false
 	}
-	out := release.Outcome{Action: m.Action, Result: release.Performed, At: now(), Ref: ref}
+	out := release.Outcome{Action: m.Action, Result: release.Performed, At: d.now(), Ref: ref}
 	if err == nil {
 		d.meter.Delivered(l.sink, "delivered")
 		d.book.succeed(l)
@@ -123,5 +123,5 @@ func (d *Daemon) expired(m Message) bool {
 	case release.TellStory:
 		since = m.Record.State.Ended
 	}
-	return expires > 0 && !since.IsZero() && now().Sub(since) > expires
+	return expires > 0 && !since.IsZero() && d.now().Sub(since) > expires
 }

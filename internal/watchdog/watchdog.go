@@ -126,6 +126,8 @@ type Edges struct {
 	// Read asks a Prometheus, in bins; Newest how fresh it is.
 	Read   func(ctx context.Context, by Asker, asks []signal.Ask, s Span) []signal.Reading
 	Newest func(ctx context.Context, by Asker, asks []signal.Ask, now signal.Instant) Freshness
+	// Now reads the machine's clock, which may be wrong and may be set; nil is time.Now.
+	Now func() time.Time
 	// Clock asks a Prometheus for its own time; it may be nil: then its clock is taken to agree with the daemon's.
 	Clock func(ctx context.Context, prometheus string) (time.Time, error)
 	// Buckets asks it where the buckets of histograms end; SaveBuckets writes into a policy's status which of

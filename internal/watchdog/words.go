@@ -17,13 +17,18 @@ import (
 var errWord = errors.New("a person said something meanwhile")
 
 // hasWord tells whether people said something of a release that it does not answer yet.
-func hasWord(r Record) bool { return release.OpenWord(r.State, r.Spec.People, now()) }
+func (d *Daemon) hasWord(r Record) bool { return d.says(r, r.Spec.People) }
+
+// says tells whether what people said is not answered yet by a release.
+func (d *Daemon) says(r Record, p release.People) bool {
+	return release.OpenWord(r.State, d.people(r, p), d.nowOf(r))
+}
 
 // wordsFirst gives the places of the records, those that a word was said of first.
-func wordsFirst(records []Record) []int {
+func (d *Daemon) wordsFirst(records []Record) []int {
 	var with, without []int
 	for i, r := range records {
-		if hasWord(r) {
+		if d.hasWord(r) {
 			with = append(with, i)
 		} else {
 			without = append(without, i)
@@ -85,17 +90,17 @@ func (d *Daemon) hear(ctx context.Context, end func(), k Key, l *looking, record
 		}
 		// What was heard counts even if ctx has just ended: it is heard only once.
 		cached, err := d.Releases(context.WithoutCancel(ctx), k, false)
-		if err == nil && spoken(cached, records) {
+		if err == nil && d.spoken(cached, records) {
 			return errWord
 		}
 	}
 }
 
 // spoken tells whether people said something that the releases, as they are followed now, do not answer.
-func spoken(cached, records []Record) bool {
+func (d *Daemon) spoken(cached, records []Record) bool {
 	for _, r := range records {
 		i := slices.IndexFunc(cached, func(c Record) bool { return c.Name() == r.Name() })
-		if i >= 0 && release.OpenWord(r.State, cached[i].Spec.People, now()) {
+		if i >= 0 && d.says(r, cached[i].Spec.People) {
 			return true
 		}
 	}

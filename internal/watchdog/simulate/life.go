@@ -188,6 +188,7 @@ func (w *World) Kill(down time.Duration) {
 // edges are the process' ways to the world.
 func (l *life) edges() watchdog.Edges {
 	return watchdog.Edges{
+		Now:    l.now,
 		Policy: l.policy, Fresh: l.fresh, Releases: l.releases, Active: l.active, Ledgers: l.ledgers, Observe: l.observe, Unready: l.unready,
 		Create: l.create, Save: l.save, SaveLedger: l.saveLedger, Prune: l.prune, Perform: l.perform,
 		Befallen: l.befallen, Probe: l.probe,
@@ -403,6 +404,13 @@ func (l *life) newest(ctx context.Context, by watchdog.Asker, _ []signal.Ask, no
 	return out
 }
 
+// now is the machine's clock.
+func (l *life) now() time.Time {
+	l.w.mu.Lock()
+	defer l.w.mu.Unlock()
+	return time.Now().Add(l.w.machine)
+}
+
 func (l *life) clock(ctx context.Context, name string) (time.Time, error) {
 	if err := l.w.asking(ctx, watchdog.Asker{Prometheus: name}); err != nil {
 		return time.Time{}, err
@@ -412,7 +420,7 @@ func (l *life) clock(ctx context.Context, name string) (time.Time, error) {
 		if f := p.faults.live(); f.Away || f.Mute {
 			return time.Time{}, errors.New("connection refused")
 		}
-		return now.Add(p.ahead), nil
+		return p.clock(now), nil
 	})
 }
 

@@ -31,16 +31,8 @@ type Fault struct {
 type prometheus struct {
 	scrape time.Duration
 	faults history[Fault]
-	// ahead is by how much its clock is, and the times of all that it has recorded.
-	ahead time.Duration
-}
-
-// Skew sets by how much the clock of a Prometheus is ahead of the true time, together with the times of all that it
-// has recorded: for whoever asks it is a server that never had another clock.
-func (w *World) Skew(name string, ahead time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.proms[name].ahead = ahead
+	// ahead is by how much its clock is, or was from some moment on: what it recorded keeps its times.
+	ahead history[time.Duration]
 }
 
 // Clocks is how often the process of the moment has asked for the time.
@@ -66,15 +58,12 @@ func (w *World) newest(name string, now signal.Instant) watchdog.Freshness {
 	if f.Away {
 		return watchdog.Freshness{Cause: signal.Away, Detail: "connection refused"}
 	}
-	every, ahead := signal.Duration(p.scrape), signal.Duration(p.ahead)
-	at := signal.At(time.Now()).Add(-signal.Duration(f.Lag)) // the newest sample, in true time
-	if asked := now.Add(-ahead); asked.Sub(at) > current {
+	every := signal.Duration(p.scrape)
+	at, ok := p.newest(now, signal.At(time.Now()).Add(-signal.Duration(f.Lag)))
+	if !ok || now.Sub(at) > current {
 		return watchdog.Freshness{Cause: signal.Gap}
-	} else {
-		at = min(at, asked)
 	}
-	at -= at % signal.Instant(every/1e9)
-	return watchdog.Freshness{At: at.Add(ahead), Interval: every}
+	return watchdog.Freshness{At: at - at%signal.Instant(every/1e9), Interval: every}
 }
 
 // read answers the questions about a slot; its name is the selector.
@@ -96,9 +85,9 @@ func (w *World) read(s *Service, name string, asks []signal.Ask, span watchdog.S
 
 // recorded gives the bin that ends at a moment of the server's clock: there is none of what is still to come.
 func (s *Service) recorded(p *prometheus, a signal.Ask, end signal.Instant, long signal.Duration) signal.Bin {
-	ahead := signal.Duration(p.ahead)
 	b := signal.Bin{Cause: signal.Gap}
-	if truly := end.Add(-ahead); truly <= signal.At(time.Now()) {
+	from, ok := p.truly(end.Add(-long))
+	if truly, known := p.truly(end); ok && known && truly.Sub(from) == long {
 		b = s.bin(p, a, truly, long)
 	}
 	b.End = end

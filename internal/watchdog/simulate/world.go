@@ -35,6 +35,7 @@ type World struct {
 	settings  watchdog.Settings
 	changed   time.Time     // when the settings were
 	lag       time.Duration // of the caches
+	machine   time.Duration // by how much the daemon's clock is ahead of the true time
 	frozen    time.Time     // what the caches show, if not zero
 	stale     stale
 	dataPlane time.Duration // how long traffic takes to follow the weights
