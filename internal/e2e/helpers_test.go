@@ -138,7 +138,13 @@ func (s *scene) must(err error) {
 // eventually waits until try gives no error.
 func (s *scene) eventually(what string, try func(context.Context) error) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), soon)
+	s.within(soon, what, try)
+}
+
+// within waits until try gives no error, no longer than that.
+func (s *scene) within(d time.Duration, what string, try func(context.Context) error) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), d)
 	defer cancel()
 	if err := lab.Until(ctx, try); err != nil {
 		s.t.Fatalf("waiting for %s: %v", what, err)

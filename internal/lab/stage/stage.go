@@ -44,6 +44,8 @@ type Options struct {
 	// StartupDelay is from a slot's first ready pod to its server's first answer.
 	StartupDelay time.Duration
 	RPS          float64 // default 100
+	// Through gives the address at which greenwatch finds Prometheus, from Prometheus' own; nil is that.
+	Through func(url string) string
 	// Held puts proxies that can hold a request between greenwatch and the API server, PagerDuty and
 	// Slack.
 	Held bool
@@ -75,6 +77,7 @@ type Stage struct {
 	API, Pages, Chat *hold.Proxy
 
 	dir     string
+	asked   string // where greenwatch finds Prometheus
 	apiCA   []byte
 	closers []func() error
 	// listens are the addresses of the replicas of greenwatch, one file each.
@@ -159,6 +162,10 @@ func (s *Stage) startPrometheus(ctx context.Context) (err error) {
 		return fmt.Errorf("start Prometheus: %w", err)
 	}
 	s.closing(s.Prometheus.Close)
+	s.asked = s.Prometheus.URL()
+	if s.Through != nil {
+		s.asked = s.Through(s.asked)
+	}
 	return nil
 }
 
@@ -266,7 +273,7 @@ func (s *Stage) WriteFiles() error {
 	}
 	for i, listen := range s.listens {
 		var text strings.Builder
-		err = t.Execute(&text, map[string]any{"Dir": s.dir, "Listen": listen, "Mode": s.DaemonMode, "Namespace": s.Namespace, "Namespaces": s.Namespaces, "Prometheus": s.Prometheus.URL(),
+		err = t.Execute(&text, map[string]any{"Dir": s.dir, "Listen": listen, "Mode": s.DaemonMode, "Namespace": s.Namespace, "Namespaces": s.Namespaces, "Prometheus": s.asked,
 			"Pages": s.Pages.URL(), "Chat": s.Chat.URL() + "/api", "Channel": ChannelID, "BlindFor": s.BlindFor, "QueryBudget": s.QueryBudget, "ProbeHosts": s.ProbeHosts,
 			"PageAuthentication": s.PageAuthentication, "Breaker": s.Breaker})
 		if err != nil {
