@@ -13,6 +13,7 @@ type health struct {
 	server *httptest.Server
 	mu     sync.Mutex
 	states map[string]string
+	asked  int
 }
 
 func newHealth(t *testing.T) *health {
@@ -21,6 +22,7 @@ func newHealth(t *testing.T) *health {
 	mux.HandleFunc("GET /{slot}/health", func(w http.ResponseWriter, r *http.Request) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
+		h.asked++
 		fmt.Fprintf(w, `{"components": {"database": {"status": %q}}}`, h.states[r.PathValue("slot")])
 	})
 	h.server = httptest.NewServer(mux)
@@ -34,4 +36,11 @@ func (h *health) set(slot, state string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.states[slot] = state
+}
+
+// count is how often the endpoints were asked.
+func (h *health) count() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.asked
 }
