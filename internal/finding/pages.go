@@ -41,6 +41,13 @@ func pages() []Entry {
 			Do: "Decide: kubectl greenwatch rollback {release} -n {namespace}, or repair {candidate} where it is.",
 		},
 		{
+			Code: release.CodeHalted, Title: "Halted", Severity: release.Critical,
+			Text: func(f Facts) string {
+				return f.because("greenwatch was about to do what must never be, and did not: it moves nothing by itself any more")
+			},
+			Do: "Decide: kubectl greenwatch rollback {release} -n {namespace}, or accept; or hold, then resume, to let greenwatch act again. Look who wrote the release's status (kubectl get --show-managed-fields), and report the daemon's log (message: halted).",
+		},
+		{
 			Code: release.CodeStableBad, Title: "Stable is bad", Severity: release.Critical,
 			Text: func(f Facts) string { return f.because(f.stable() + " is bad after the rollback") },
 			Do:   "Neither side is well: look for a cause that both share, such as a dependency, a migration or the load. Nothing more is moved automatically.",

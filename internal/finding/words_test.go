@@ -35,6 +35,8 @@ func TestASummarySaysWhatHappenedThenWhatWasDoneThenWhatToDo(t *testing.T) {
 			"production/knowledgebeast v2 (green): the rollback to v1 (blue) can't go on and the traffic stays on v2 (green): no replica is ready; 3 are needed. Now: Make v1 (blue) able to serve"},
 		{release.CodeRollbackWithheld, breach + "; not rolled back: the mode is Observe", watching(),
 			"production/knowledgebeast v2 (green): the matrix calls for a rollback to v1 (blue), which is withheld: " + breach + "; not rolled back: the mode is Observe. Now: Decide: kubectl greenwatch rollback knowledgebeast-7 -n production,"},
+		{release.CodeHalted, "OneRollback: it would be rolled back a second time", watching(),
+			"production/knowledgebeast v2 (green): greenwatch was about to do what must never be, and did not: it moves nothing by itself any more: OneRollback: it would be rolled back a second time. Now: Decide: kubectl greenwatch rollback knowledgebeast-7 -n production"},
 		{release.CodeStableBad, breach, rolling(release.WatchStable, proof),
 			"production/knowledgebeast v2 (green): v1 (blue) is bad after the rollback: error-rate"},
 	} {

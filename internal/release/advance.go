@@ -25,6 +25,7 @@ var rules = []struct {
 	{"outcomes", takeOutcomes},
 	{"people: hold", takeHold},
 	{"people: decision", takeDecision},
+	{"people: halt lifted", takeHalt},
 	{"world: policy gone", orphan},
 	{"world: superseded", supersede},
 	{"world: shares", takeShares},

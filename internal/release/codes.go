@@ -7,6 +7,7 @@ const (
 	CodeRollbackNotProven Code = "RollbackNotProven" // the data plane has not shown in time that the traffic moved
 	CodeRollbackLost      Code = "RollbackLost"      // another writer's weights stand
 	CodeRollbackWithheld  Code = "RollbackWithheld"  // the matrix calls for a rollback that something forbids
+	CodeHalted            Code = "Halted"            // an invariant did not hold: nothing is moved by itself
 	CodeStableBad         Code = "StableBad"         // stable is bad after a rollback, or as bad as the candidate before
 	CodeConsider          Code = "Consider"          // a consider cell holds: a person has to decide
 	CodeBlindLasting      Code = "BlindLasting"      // a required signal has been unknown for long

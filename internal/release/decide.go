@@ -13,6 +13,7 @@ const (
 	withheldObserve    = "Observe"
 	withheldMidFlight  = "MidFlight"
 	withheldHeld       = "Held"
+	withheldHalted     = "Halted"
 	withheldSpent      = "Spent"
 	withheldLate       = "AfterAutomatic"
 	withheldBothSides  = "BothSides"
@@ -69,7 +70,9 @@ func (t *turn) forbidden() (reason, why string) {
 		return withheldObserve, "the mode is Observe"
 	case t.s.Is(ConditionHeld):
 		return withheldHeld, t.s.Condition(ConditionHeld).Message
-	case t.s.Is(ConditionRollbackLost) || t.s.Ladder != nil && !t.s.Ladder.FirstShift.IsZero():
+	case t.s.Is(ConditionHalted):
+		return withheldHalted, t.s.Condition(ConditionHalted).Message
+	case t.s.Is(ConditionRollbackLost) || t.s.Ladder != nil && (t.s.Ladder.Tried || !t.s.Ladder.FirstShift.IsZero()):
 		return withheldSpent, "the release has been rolled back once already"
 	case !t.s.Cutover.IsZero() && o.Now.Sub(t.s.Cutover) > limits.AutomaticFor:
 		return withheldLate, fmt.Sprintf("more than %s after cutover a person decides", limits.AutomaticFor)

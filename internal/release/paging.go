@@ -18,7 +18,7 @@ type Page struct {
 
 // unbounded are the codes that no budget holds up, and that it does not count: what became of a rollback, which
 // the breaker bounds, and what is one incident for many releases.
-var unbounded = []Code{CodeRollback, CodeRollbackStuck, CodeRollbackNotProven, CodeRollbackLost, CodeStableBad, CodeFleetWithheld, CodeNamespaceWithheld}
+var unbounded = []Code{CodeRollback, CodeRollbackStuck, CodeRollbackNotProven, CodeRollbackLost, CodeHalted, CodeStableBad, CodeFleetWithheld, CodeNamespaceWithheld}
 
 // Paged gives when people are paged for an incident: when it opened, or later if the policy's pages were used up
 // then. One that is over by then pages nobody.

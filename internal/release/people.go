@@ -65,14 +65,7 @@ func takeDecision(t *turn) {
 // refuse tells a person that the decision was not obeyed. Each decision is owed an answer of its own,
 // whatever the episode: refusals count by themselves.
 func (t *turn) refuse(text string) {
-	number := t.s.Episode.Number
-	if in := t.incident(CodeDecisionRefused); in != nil {
-		number = max(number, in.Episode+1)
-		if in.Closed.IsZero() {
-			in.Closed = t.o.Now
-		}
-	}
-	t.raise(CodeDecisionRefused, number, Warning, text)
+	t.raise(CodeDecisionRefused, t.next(CodeDecisionRefused), Warning, text)
 }
 
 // fact is what tells a decision from another one. The time is as the person gave it: it is compared, and

@@ -359,7 +359,7 @@ func (s *sim) act(o release.Observed) bool {
 				s.say("%s %s", a.Deed, a.Incident.Code)
 			}
 		default:
-			out.Result, out.Detail = s.deed(a)
+			out.Result, out.Detail = s.deed(a, o)
 			touched = out.Result == release.Performed
 			s.say("%s %s", a.Deed, out.Result)
 		}
@@ -373,9 +373,14 @@ func (s *sim) act(o release.Observed) bool {
 	return touched
 }
 
-func (s *sim) deed(a release.Action) (release.Result, string) {
+func (s *sim) deed(a release.Action, o release.Observed) (release.Result, string) {
 	if s.before != nil {
 		s.before(a)
+	}
+	for _, b := range release.Forbidden(s.state, a, o) {
+		if s.world.Live { // the shell looks at the world live as long as a ladder is open
+			s.t.Errorf("%s: %s: %s", s.since(), b.Invariant, b.Text)
+		}
 	}
 	if p := s.perform[a.Deed]; p != nil {
 		if result, detail := p(a); result != release.Performed {
@@ -417,6 +422,9 @@ func (s *sim) advance(o release.Observed) {
 		return
 	}
 	s.changes++
+	for _, b := range release.Broken(s.state, next, o) {
+		s.t.Errorf("%s: %s: %s", s.since(), b.Invariant, b.Text)
+	}
 	s.must(next, o)
 	s.note(s.state, next)
 	s.state = saved(s.t, next)

@@ -342,6 +342,7 @@ const (
 	ConditionFleetWithheld     = "FleetWithheld"     // rollbacks in too many namespaces: the platform
 	ConditionNamespaceWithheld = "NamespaceWithheld" // too many rollbacks in the namespace: what its services share
 	ConditionRollbackLost      = "RollbackLost"      // another writer's weights stand
+	ConditionHalted            = "Halted"            // an invariant did not hold: nothing is moved by itself
 )
 
 // Name gives the name of a policy's release.

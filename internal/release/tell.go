@@ -27,6 +27,7 @@ var alarms = []alarm{
 	{CodeRollbackWithheld, Critical, withheldRaised, episodeOver},
 	{CodeFleetWithheld, Critical, conditionRaised(ConditionFleetWithheld), conditionOver(ConditionFleetWithheld)},
 	{CodeNamespaceWithheld, Critical, conditionRaised(ConditionNamespaceWithheld), conditionOver(ConditionNamespaceWithheld)},
+	{CodeHalted, Critical, neverRaised, conditionOver(ConditionHalted)},
 	{CodeStableBad, Critical, stableBadRaised, releaseOver},
 	{CodeConsider, Warning, considerRaised, episodeOver},
 	{CodeBlindLasting, Error, blindRaised, episodeOver},

@@ -106,7 +106,7 @@ func (c composer) sides() string {
 // findings are what people hold, what is withheld, and what somebody is paged for now.
 func (c composer) findings() []string {
 	var lines []string
-	for _, kind := range []string{release.ConditionHeld, release.ConditionWithheld} {
+	for _, kind := range []string{release.ConditionHeld, release.ConditionHalted, release.ConditionWithheld} {
 		if c.State.Is(kind) {
 			lines = append(lines, c.with(c.bold(kind), c.State.Condition(kind).Message))
 		}
