@@ -61,8 +61,9 @@ func TestOthersWriteRightBeforeTheWeights(t *testing.T) {
 	s.oneMove()
 }
 
-// Others write annotations and status without pause, at least once between each of greenwatch's reads and its
-// write: as many times a second, that is, as a slow API server takes.
+// Others write annotations and status of the VirtualService without pause, and annotations of the release and its
+// policy, at least once between each of greenwatch's reads and its write of the weights: as many times a second, that
+// is, as a slow API server takes.
 func TestAFloodOfForeignWritesHoldsUpNoRollback(t *testing.T) {
 	s := open(t, stage.Options{Held: true})
 	s.cutOver()
@@ -71,11 +72,16 @@ func TestAFloodOfForeignWritesHoldsUpNoRollback(t *testing.T) {
 	for _, h := range s.holdEach(weightsPatch, most) {
 		go f.releaseAfterAWrite(h)
 	}
+	go f.releaseAfterAWrite(s.API.HoldBefore(shiftIsSaved))
 	s.fail("green", 0.5)
 	r := s.awaitPhase(release.RolledBack)
 	written := f.stop()
 	if got, want := s.answers(weightsPatch), []int{http.StatusConflict, http.StatusConflict, http.StatusOK}; !slices.Equal(got, want) {
 		t.Errorf("the patches of the weights were answered %v, want %v", got, want)
+	}
+	savedAgain := hold.All(hold.MethodIs(http.MethodPatch), hold.PathContains("/releases/"), hold.BodyContains(`"step":"`+string(release.Prove)+`"`))
+	if first, again := s.answers(shiftIsSaved), s.answers(savedAgain); first[0] != http.StatusConflict || !slices.Contains(again, http.StatusOK) {
+		t.Errorf("the save of the shift was answered %v, and %v when it was done again", first, again)
 	}
 	s.must(s.wantWeights(t.Context(), 100, 0))
 	vs := s.virtualService()
@@ -143,7 +149,7 @@ func (s *scene) oneMove() lab.Request {
 	return writes[0]
 }
 
-// flood is somebody who writes to the VirtualService without pause.
+// flood is somebody who writes to the VirtualService, the first release and the policy without pause.
 type flood struct {
 	s      *scene
 	writes atomic.Int64
@@ -160,7 +166,9 @@ func (s *scene) flood(every time.Duration) *flood {
 		defer close(f.done)
 		for n := 1; ctx.Err() == nil && f.failed == nil; n++ {
 			status := fmt.Sprintf(`{"status":{"observedGeneration":%d}}`, n)
-			f.failed = errors.Join(s.annotate(n), s.meddle(types.MergePatchType, status, "status"))
+			note := fmt.Sprintf(`{"metadata":{"annotations":{"meddler":"%d"}}}`, n)
+			f.failed = errors.Join(s.annotate(n), s.meddle(types.MergePatchType, status, "status"),
+				s.patch(lab.Admin, releases, s.Name+"-1", note), s.patch(lab.Admin, watchPolicies, s.Name, note))
 			f.writes.Add(1)
 			select {
 			case <-ctx.Done():

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
@@ -209,6 +210,27 @@ func TestChangesAreTold(t *testing.T) {
 			t.Errorf("a label was told as a change of %s", o)
 		}
 	}
+
+	// Nor is it of a VirtualService, until its routes change.
+	_, objects, err := s.lab.Clients(lab.Admin)
+	must(t, err)
+	routes := objects.Resource(VirtualServices()).Namespace(s.lab.Namespace)
+	patch := func(kind types.PatchType, text string) {
+		_, err := routes.Patch(t.Context(), "echo", kind, []byte(text), metav1.PatchOptions{FieldManager: "kubectl"})
+		must(t, err)
+	}
+	for n := range 5 {
+		patch(types.MergePatchType, fmt.Sprintf(`{"metadata":{"annotations":{"note":"%d"}},"status":{"observedGeneration":%d}}`, n, n))
+	}
+	other := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+		"metadata": map[string]any{"name": "other"}, "spec": map[string]any{"hosts": []any{"other"}}}}
+	_, err = routes.Create(t.Context(), other, metav1.CreateOptions{})
+	must(t, err)
+	if before := s.await(told, Object{KindVirtualService, s.lab.Namespace, "other"}); len(before) > 0 {
+		t.Errorf("annotations were told as changes of %v", before)
+	}
+	patch(types.JSONPatchType, `[{"op":"add","path":"/spec/http/0/route/0/weight","value":7}]`)
+	s.await(told, Object{KindVirtualService, s.lab.Namespace, "echo"})
 }
 
 // await waits until all of these have been told of, and gives what else was.

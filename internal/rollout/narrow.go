@@ -2,6 +2,8 @@ package rollout
 
 import (
 	"fmt"
+	"reflect"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -44,14 +46,23 @@ func identity(o metav1.Object) metav1.ObjectMeta {
 }
 
 // differs tells whether the newer one says anything new.
-// Deployments change all the time in ways that don't matter here.
+// Deployments and VirtualServices change all the time in ways that don't matter here.
 func differs(older, newer any) bool {
-	a, isA := older.(*deployment)
-	b, isB := newer.(*deployment)
-	if isA && isB {
-		return a.view != b.view
+	switch a := older.(type) {
+	case *deployment:
+		b, ok := newer.(*deployment)
+		return !ok || a.view != b.view
+	case *virtualService:
+		b, ok := newer.(*virtualService)
+		return !ok || !reflect.DeepEqual(a.routing.told(), b.routing.told())
 	}
 	return true
+}
+
+// told is what is worth telling of: not the version of the object, nor when its writer last touched it.
+func (r Routing) told() Routing {
+	r.VirtualService.ResourceVersion, r.VirtualService.Writer.Time = "", time.Time{}
+	return r
 }
 
 // Object names an object in the cluster.

@@ -67,8 +67,12 @@ func onlyActive(options *metav1.ListOptions) {
 
 func (k *Cache) prepare(informer cache.SharedIndexInformer, failed func(error), keep cache.TransformFunc) error {
 	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    k.tell,
-		UpdateFunc: func(_, newer any) { k.tell(newer) },
+		AddFunc: k.tell,
+		UpdateFunc: func(older, newer any) {
+			if differs(older, newer) {
+				k.tell(newer)
+			}
+		},
 		DeleteFunc: k.tell,
 	})
 	return errors.Join(err,

@@ -107,14 +107,15 @@ func TestChangesOfPoliciesAndReleasesAreTold(t *testing.T) {
 	s := setup(t)
 	told := make(chan types.NamespacedName, 1000)
 	s.cache(func(policy types.NamespacedName) { told <- policy }, s.lab.Namespace)
-	await := func(what string, policy types.NamespacedName) {
+	await := func(what string, policy types.NamespacedName) (others int) {
 		t.Helper()
 		for deadline := time.After(20 * time.Second); ; {
 			select {
 			case got := <-told:
 				if got == policy {
-					return
+					return others
 				}
+				others++
 			case <-deadline:
 				t.Fatalf("%s was not told", what)
 			}
@@ -126,6 +127,18 @@ func TestChangesOfPoliciesAndReleasesAreTold(t *testing.T) {
 	await("a new release", s.key("echo"))
 	must(t, s.say("echo-1", hold))
 	await("a person's word", s.key("echo"))
+	for n := range 5 {
+		must(t, s.touch(v1alpha1.Releases(), "echo-1", n))
+		must(t, s.touch(v1alpha1.WatchPolicies(), "echo", n))
+	}
+	other := spec(1)
+	other.Policy = "other"
+	_, err := s.store.Create(t.Context(), s.lab.Namespace, other)
+	must(t, err)
+	s.policy("third")
+	if n := await("another release", s.key("other")) + await("another policy", s.key("third")); n > 0 {
+		t.Errorf("%d annotations and labels of others were told", n)
+	}
 	s.save(s.load(r.Name), accepted())
 	await("an end", s.key("echo"))
 }

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"reflect"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -48,6 +50,21 @@ func keepRelease(object any) (any, error) {
 	}
 	r.ManagedFields, r.Annotations = nil, nil
 	return &cachedRelease{ObjectMeta: identityOf(u), release: r}, nil
+}
+
+// differs tells whether the newer one says anything new: others may write annotations and labels all the time.
+func differs(older, newer any) bool {
+	switch a := older.(type) {
+	case *cachedPolicy:
+		b, ok := newer.(*cachedPolicy)
+		return !ok || a.policy == nil || b.policy == nil || a.UID != b.UID || a.policy.Generation != b.policy.Generation ||
+			!reflect.DeepEqual(a.policy.Spec, b.policy.Spec) || !reflect.DeepEqual(a.policy.Status, b.policy.Status)
+	case *cachedRelease:
+		b, ok := newer.(*cachedRelease)
+		return !ok || a.release == nil || b.release == nil || a.UID != b.UID ||
+			!reflect.DeepEqual(a.release.Spec, b.release.Spec) || !reflect.DeepEqual(a.release.Status, b.release.Status)
+	}
+	return true
 }
 
 // identityOf is what a cache has to know of an object, whether it can be decoded or not.

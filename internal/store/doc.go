@@ -3,7 +3,9 @@
 //
 // Everything that is written is fenced by the resourceVersion that was loaded: whoever saves has
 // seen what he overwrites, a person's last word included, or is told of a conflict ([IsConflict])
-// and loads again. The lease is checked before each write. A save in which nothing changed writes
+// and loads again. Where others wrote only what no decision rests on, annotations and labels of their
+// own, it is written again at once, fenced by the spec and the status as they were loaded, so that who
+// writes these without pause keeps nothing from being saved. The lease is checked before each write. A save in which nothing changed writes
 // nothing. What people may write, a release's spec.people and a policy's spec, is never written
 // here: patches touch spec.cutover, labels and the status alone.
 //

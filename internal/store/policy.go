@@ -45,6 +45,9 @@ func (s *Store) savePolicy(ctx context.Context, old *v1alpha1.WatchPolicy, next 
 		return nil, err
 	}
 	written, err := s.policies(old.Namespace).UpdateStatus(ctx, object, metav1.UpdateOptions{FieldManager: FieldManager})
+	if IsConflict(err) {
+		written, err = s.again(ctx, err, rewrite{s.policies(old.Namespace), old.Name, []string{"status"}, restsOnPolicy(old), replacing("/status", next)})
+	}
 	if err != nil {
 		return nil, err
 	}

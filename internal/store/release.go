@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
@@ -126,7 +128,7 @@ func (s *Store) cutOver(ctx context.Context, r *v1alpha1.Release, next release.S
 	case !r.Spec.Cutover.IsZero():
 		return nil, fmt.Errorf("the cutover was at %s and can't become %s", r.Spec.Cutover, next.Cutover)
 	}
-	patched, err := s.patch(ctx, r, map[string]any{"spec": map[string]any{"cutover": next.Cutover}})
+	patched, err := s.patch(ctx, r, map[string]any{"spec": map[string]any{"cutover": next.Cutover}}, replacing("/spec/cutover", next.Cutover))
 	if err != nil {
 		return nil, fmt.Errorf("write the cutover: %w", err)
 	}
@@ -142,6 +144,9 @@ func (s *Store) status(ctx context.Context, r *v1alpha1.Release, next release.St
 		return nil, err
 	}
 	written, err := s.releases(r.Namespace).UpdateStatus(ctx, object, metav1.UpdateOptions{FieldManager: FieldManager})
+	if IsConflict(err) {
+		written, err = s.again(ctx, err, rewrite{s.releases(r.Namespace), r.Name, []string{"status"}, restsOn(r), replacing("/status", next)})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("write the status: %w", err)
 	}
@@ -158,15 +163,32 @@ func (s *Store) label(ctx context.Context, r *v1alpha1.Release) (*v1alpha1.Relea
 	}
 	patched, err := s.patch(ctx, r, map[string]any{"metadata": map[string]any{
 		"labels": map[string]any{LabelActive: value},
-	}})
+	}}, relabelling(r.Status.Active()))
 	if err != nil {
 		return nil, fmt.Errorf("set label %s: %w", LabelActive, err)
 	}
 	return patched, nil
 }
 
-// patch merges the change into the release as it was loaded.
-func (s *Store) patch(ctx context.Context, r *v1alpha1.Release, change map[string]any) (*v1alpha1.Release, error) {
+// relabelling is what label changes.
+func relabelling(active bool) func(*unstructured.Unstructured) []operation {
+	path := "/metadata/labels/" + strings.ReplaceAll(LabelActive, "/", "~1")
+	return func(now *unstructured.Unstructured) []operation {
+		labels := now.GetLabels()
+		switch is := labels[LabelActive] == "true"; {
+		case is == active:
+			return nil
+		case !active:
+			return []operation{{"remove", path, nil}}
+		case labels == nil:
+			return []operation{{"test", "/metadata/labels", nil}, {"add", "/metadata/labels", map[string]string{LabelActive: "true"}}}
+		}
+		return []operation{{"add", path, "true"}}
+	}
+}
+
+// patch merges the change into the release as it was loaded; after a conflict it is tried as operations.
+func (s *Store) patch(ctx context.Context, r *v1alpha1.Release, change map[string]any, operations func(*unstructured.Unstructured) []operation) (*v1alpha1.Release, error) {
 	fence(change, r.ResourceVersion)
 	patch, err := json.Marshal(change)
 	if err != nil {
@@ -176,6 +198,9 @@ func (s *Store) patch(ctx context.Context, r *v1alpha1.Release, change map[strin
 		return nil, err
 	}
 	patched, err := s.releases(r.Namespace).Patch(ctx, r.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
+	if IsConflict(err) {
+		patched, err = s.again(ctx, err, rewrite{s.releases(r.Namespace), r.Name, nil, restsOn(r), operations})
+	}
 	if err != nil {
 		return nil, err
 	}

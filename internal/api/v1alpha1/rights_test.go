@@ -59,10 +59,10 @@ func daemonsRights() []string {
 		"get virtualservices.networking.istio.io", "list virtualservices.networking.istio.io",
 		"patch virtualservices.networking.istio.io", "watch virtualservices.networking.istio.io",
 		"get watchpolicies.greenwatch.dev", "list watchpolicies.greenwatch.dev", "watch watchpolicies.greenwatch.dev",
-		"update watchpolicies/status.greenwatch.dev",
+		"patch watchpolicies/status.greenwatch.dev", "update watchpolicies/status.greenwatch.dev",
 		"create releases.greenwatch.dev", "delete releases.greenwatch.dev", "get releases.greenwatch.dev",
 		"list releases.greenwatch.dev", "patch releases.greenwatch.dev", "watch releases.greenwatch.dev",
-		"update releases/status.greenwatch.dev",
+		"patch releases/status.greenwatch.dev", "update releases/status.greenwatch.dev",
 	}
 }
 
@@ -140,6 +140,7 @@ func TestCanI(t *testing.T) {
 		{"patch watchpolicies.greenwatch.dev", "", "nynyyn"},
 		{"delete watchpolicies.greenwatch.dev", "", "nynyyn"},
 		{"update watchpolicies/status.greenwatch.dev", "", "ynnnyn"},
+		{"patch watchpolicies/status.greenwatch.dev", "", "ynnnyn"},
 		{"get releases.greenwatch.dev", "", "ynynyn"},
 		{"create releases.greenwatch.dev", "", "ynnnyn"},
 		{"patch releases.greenwatch.dev", "", "ynynyn"},
@@ -147,6 +148,7 @@ func TestCanI(t *testing.T) {
 		{"update releases.greenwatch.dev", "", "nnnnyn"},
 		{"delete releases.greenwatch.dev", "", "ynnnyn"},
 		{"update releases/status.greenwatch.dev", "", "ynnnyn"},
+		{"patch releases/status.greenwatch.dev", "", "ynnnyn"},
 		{"restore releases.greenwatch.dev", "*", "nnnnnn"},
 		{"get virtualservices.networking.istio.io", "", "ynnnyn"},
 		{"create virtualservices.networking.istio.io", "", "nnnnyn"},
