@@ -46,6 +46,7 @@ type Meter struct {
 	reloads   *prometheus.CounterVec
 	cut       prometheus.Counter
 	panics    *prometheus.CounterVec
+	broken    *prometheus.CounterVec
 
 	servers, sinks names
 }
@@ -72,9 +73,10 @@ func New(o Options) *Meter {
 		cut: prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "connections_cut_total",
 			Help: "Connections to metrics, health and pages that were closed to make room for newer ones."}),
 		panics: counters("panics_total", "Panics that were caught, by what failed: a look at a policy, a delivery or a query.", "at"),
+		broken: counters("invariants_broken_total", "States that were not saved and deeds that were not done since they would have broken an invariant, by which: the release is halted.", "invariant"),
 	}
 	o.Registerer.MustRegister(m.active, m.checks, m.blind, m.guards, m.rollbacks, m.weights, m.proof, m.queries,
-		m.failures, m.skew, m.overspent, m.delivered, m.deferred, m.requests, m.leader, m.reloads, m.cut, m.panics, buildInfo(o))
+		m.failures, m.skew, m.overspent, m.delivered, m.deferred, m.requests, m.leader, m.reloads, m.cut, m.panics, m.broken, buildInfo(o))
 	if o.GuardAge != nil {
 		o.Registerer.MustRegister(guardAge(o.GuardAge))
 	}
@@ -97,6 +99,9 @@ func (m *Meter) begin() {
 	}
 	for _, at := range places() {
 		m.panics.WithLabelValues(at)
+	}
+	for _, i := range words(release.Invariants()...) {
+		m.broken.WithLabelValues(i)
 	}
 	m.Phases(nil)
 }
@@ -174,6 +179,11 @@ func (m *Meter) Delivered(sink, outcome string) {
 
 // Panicked counts a panic that was caught at a look, a delivery or a query.
 func (m *Meter) Panicked(at string) { m.panics.WithLabelValues(among(places(), at)).Inc() }
+
+// Broke counts an invariant that a state to be saved, or a deed, would have broken.
+func (m *Meter) Broke(i release.Invariant) {
+	m.broken.WithLabelValues(among(words(release.Invariants()...), string(i))).Inc()
+}
 
 // Leads sets whether this process leads.
 func (m *Meter) Leads(is bool) {

@@ -90,7 +90,7 @@ func readyFirst(e errand) string {
 	switch {
 	case w.Problem != "":
 		return "the traffic would be moved though the routes can't be read: " + w.Problem
-	case !stable.Found || stable.Revision != side.Revision:
+	case !stable.Found || side.Revision == "" || stable.Revision != side.Revision:
 		return fmt.Sprintf("the traffic would be moved to slot %s, which does not hold revision %s", side.Slot, side.Revision)
 	case stable.Unusable != "":
 		return fmt.Sprintf("the traffic would be moved to slot %s, which is not usable: %s", side.Slot, stable.Unusable)

@@ -56,6 +56,9 @@ func TestWhatMakesADeedForbiddenIsNamed(t *testing.T) {
 		{"nothing ready", release.SetShares, func(_ *release.State, _ *release.Action, o *release.Observed) { o.World.Slots[0].Ready = 0 }, release.ReadyFirst},
 		{"too few ready for the load", release.SetShares, func(_ *release.State, _ *release.Action, o *release.Observed) { o.World.Slots[0].Ready = 2 }, release.ReadyFirst},
 		{"another revision", release.SetShares, func(_ *release.State, _ *release.Action, o *release.Observed) { o.World.Slots[0].Revision = "b2" }, release.ReadyFirst},
+		{"nothing known to go back to", release.SetShares, func(_ *release.State, a *release.Action, o *release.Observed) {
+			o.Spec.Stable.Revision, a.Stable.Revision, o.World.Slots[0].Revision = "", "", ""
+		}, release.ReadyFirst},
 		{"no Deployment", release.SetShares, func(_ *release.State, _ *release.Action, o *release.Observed) { o.World.Slots[0].Found = false }, release.ReadyFirst},
 		{"a destination that is not usable", release.SetShares, func(_ *release.State, _ *release.Action, o *release.Observed) { o.World.Slots[0].Unusable = "why" }, release.ReadyFirst},
 		{"routes that can't be read", release.SetShares, func(_ *release.State, _ *release.Action, o *release.Observed) { o.World.Problem = "mad" }, release.ReadyFirst},

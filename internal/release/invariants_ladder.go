@@ -158,8 +158,8 @@ func ownSides(l *Ladder, candidate, stable Side) string {
 	named := func(side Side) bool {
 		return side.Slot != "" && slices.ContainsFunc(l.Plan.Slots, func(s Slot) bool { return s.Name == side.Slot })
 	}
-	if candidate.Slot == stable.Slot || !named(candidate) || !named(stable) || stable.Revision == "" {
-		return fmt.Sprintf("a rollback from slot %q to %q (revision %q): its plan has not both, or nothing is known to go back to", candidate.Slot, stable.Slot, stable.Revision)
+	if candidate.Slot == stable.Slot || !named(candidate) || !named(stable) {
+		return fmt.Sprintf("a rollback from slot %q to %q, which are not the two of its plan", candidate.Slot, stable.Slot)
 	}
 	return ""
 }

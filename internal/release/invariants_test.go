@@ -137,7 +137,6 @@ func TestWhatBreaksAnInvariantIsNamed(t *testing.T) {
 		{"a plan of another namespace", decides(), func(p *pair) { ladder(p).Plan.Namespace = "victim" }, release.OwnNamespace},
 		{"a plan of another policy", decides(), func(p *pair) { ladder(p).Plan.Policy = "other" }, release.OwnNamespace},
 		{"a slot that the plan lacks", decides(), func(p *pair) { ladder(p).Plan.Slots = ladder(p).Plan.Slots[:1] }, release.OwnSides},
-		{"nothing to go back to", decides(), func(p *pair) { p.o.Spec.Stable.Revision = "" }, release.OwnSides},
 		{"from a slot to itself", decides(), func(p *pair) { p.o.Spec.Stable.Slot = green }, release.OwnSides},
 		{"decided while a person holds it", decides(), func(p *pair) { p.o.Spec.People.Hold = &release.Hold{By: "ann", Until: p.o.Now + 1} }, release.PeopleWin},
 		{"decided in mode Observe", decides(), func(p *pair) { p.o.Mode = release.Observe }, release.PeopleWin},

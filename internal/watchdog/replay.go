@@ -53,3 +53,4 @@ func (unmetered) Advanced(_, _ release.State)                       {}
 func (unmetered) Delivered(_, _ string)                             {}
 func (unmetered) Skewed(string, time.Duration)                      {}
 func (unmetered) Panicked(string)                                   {}
+func (unmetered) Broke(release.Invariant)                           {}

@@ -201,7 +201,7 @@ func (d *Daemon) follow(ctx context.Context, p Policy, records []Record, i int, 
 		if err != nil {
 			return 0, err
 		}
-		outcomes = d.perform(ctx, records[i], o)
+		outcomes = d.perform(ctx, &records[i], o)
 		if failed(outcomes) {
 			break
 		}
@@ -271,9 +271,20 @@ func (d *Daemon) advance(ctx context.Context, r *Record, o release.Observed, mem
 			return false, err
 		}
 	}
+	if next.State = d.unbroken(*r, next.State, o); release.Same(r.State, next.State) {
+		return false, nil
+	}
+	if err := d.keep(ctx, r, next); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+// keep saves a release's next state, and says what is new.
+func (d *Daemon) keep(ctx context.Context, r *Record, next Record) error {
 	if next.State.Over() && !r.State.Over() {
 		if err := d.settle(ctx, next); err != nil {
-			return false, err
+			return err
 		}
 	}
 	saved, err := d.Save(ctx, *r, next)
@@ -283,14 +294,14 @@ func (d *Daemon) advance(ctx context.Context, r *Record, o release.Observed, mem
 		}
 		// What was measured in vain is measured again.
 		d.ticks.again(r.Name())
-		return false, fmt.Errorf("save: %w", err)
+		return fmt.Errorf("save: %w", err)
 	}
 	old := r.State
 	*r = saved
 	d.book.saved(saved)
 	d.meter.Advanced(old, r.State)
 	d.Say(*r, old)
-	return true, nil
+	return nil
 }
 
 // confirm decides a step of the release's life again, on the world as it is: the caches may still show
@@ -326,14 +337,19 @@ func (d *Daemon) decide(r Record, o *release.Observed) release.State {
 }
 
 // perform does what the saved state asks of the cluster.
-func (d *Daemon) perform(ctx context.Context, r Record, o release.Observed) []release.Outcome {
+func (d *Daemon) perform(ctx context.Context, r *Record, o release.Observed) []release.Outcome {
 	var outcomes []release.Outcome
 	for _, a := range release.Pending(r.State, o) {
 		if a.Tells() {
 			continue
 		}
+		if ok, err := d.permits(ctx, r, a, o); err != nil {
+			return append(outcomes, release.Outcome{Action: a, Result: release.Failed, At: o.Now, Detail: err.Error()})
+		} else if !ok {
+			return outcomes
+		}
 		result, detail := d.Perform(ctx, r.Namespace, a)
-		outcomes = append(outcomes, release.Outcome{Action: a, Result: result, At: d.nowOf(r), Detail: detail})
+		outcomes = append(outcomes, release.Outcome{Action: a, Result: result, At: d.nowOf(*r), Detail: detail})
 	}
 	return outcomes
 }

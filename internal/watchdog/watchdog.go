@@ -177,6 +177,8 @@ type Meter interface {
 	Skewed(prometheus string, ahead time.Duration)
 	// Panicked counts a panic that was caught: at a look or at a delivery.
 	Panicked(at string)
+	// Broke counts an invariant that a state to be saved, or a deed, would have broken.
+	Broke(i release.Invariant)
 }
 
 // Options are what a Daemon is made of.

@@ -273,11 +273,15 @@ func (w *World) Calls(n int) []Call {
 	return w.past[n].calls
 }
 
-// Broken lists the promises that were broken.
+// Broken lists the promises that were broken, and what the daemon kept from being.
 func (w *World) Broken() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.Clone(w.broken)
+	broken := slices.Clone(w.broken)
+	for _, i := range w.Meter.Breaches() {
+		broken = append(broken, "the daemon itself found an invariant broken: "+string(i))
+	}
+	return broken
 }
 
 func (w *World) breaks(format string, args ...any) {
@@ -291,6 +295,7 @@ type Meter struct {
 	mu                          sync.Mutex
 	Guards, Checks, Late, Moved int
 	Panics                      int
+	breaches                    []release.Invariant
 	Delivery                    map[string]int
 	blind                       map[signal.Cause]int
 	ahead                       time.Duration
@@ -363,6 +368,20 @@ func (m *Meter) Skewed(_ string, ahead time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.ahead = ahead
+}
+
+// Broke implements watchdog.Meter.
+func (m *Meter) Broke(i release.Invariant) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.breaches = append(m.breaches, i)
+}
+
+// Breaches are the invariants that the daemon found broken, in their order.
+func (m *Meter) Breaches() []release.Invariant {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.breaches)
 }
 
 // Panicked implements watchdog.Meter.
