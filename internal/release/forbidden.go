@@ -17,12 +17,12 @@ var deedsHold = []struct {
 	name  Invariant
 	wrong func(errand) string
 }{
-	{DeedIntended, deedIntended},
 	{OwnNamespace, func(e errand) string { return ownNamespace(e.a.Ladder, e.o) }},
 	{OwnSides, ownErrand},
 	{PeopleWin, deedHeld},
 	{ReadyFirst, readyFirst},
 	{InUse, inUse},
+	{DeedIntended, deedIntended},
 }
 
 // Forbidden gives the invariants that a change of the cluster would break. It is not made then: see Halt. Package

@@ -49,6 +49,10 @@ var bugs = []bug{
 		"s.Grid.Check(s.Cutover, int(s.Checks)+1)", "s.Grid.Check(s.Cutover, int(s.Checks)+2)"},
 	{"a later sight of all the traffic restarts the schedule", "no-lost-check", "release/life.go",
 		"\t\tif t.s.Cutover.IsZero() {\n\t\t\tt.s.Cutover =", "\t\tif true {\n\t\t\tt.s.Cutover ="},
+	{"a release is rolled back by itself a second time", "once", "release/decide.go",
+		"case t.s.Is(ConditionRollbackLost) || t.s.Ladder != nil && (t.s.Ladder.Tried || !t.s.Ladder.FirstShift.IsZero()):", "case false:"},
+	{"a deed has a plan of another namespace", "no-deputy", "release/pending.go",
+		"frozen := *l\n", "frozen := *l\n\tfrozen.Plan.Namespace = \"victim\"\n"},
 	{"who was told is not kept", "once", "release/outcome.go",
 		"\tif moment.IsZero() {\n\t\t*moment = o.At\n\t}", "\t_ = moment"},
 	{"what was delivered is not looked up before it is saved", "once", "watchdog/tell.go",
@@ -82,7 +86,7 @@ var bugs = []bug{
 func TestSimulateDeliberateBugs(t *testing.T) {
 	for _, b := range bugs {
 		t.Run(b.name, func(t *testing.T) {
-			overlay := b.put(t)
+			overlay := put(t, b)
 			if *bugWalks == 0 {
 				return
 			}
@@ -95,8 +99,27 @@ func TestSimulateDeliberateBugs(t *testing.T) {
 	}
 }
 
-// put gives an overlay of the go command with the bug in it.
-func (b bug) put(t *testing.T) string {
+// put gives an overlay of the go command with bugs in it, each in a file of its own.
+func put(t *testing.T, all ...bug) string {
+	t.Helper()
+	replaced := map[string]string{}
+	for _, b := range all {
+		path, changed := b.write(t)
+		replaced[path] = changed
+	}
+	text, err := json.Marshal(map[string]any{"Replace": replaced})
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay := filepath.Join(t.TempDir(), "overlay.json")
+	if err := os.WriteFile(overlay, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return overlay
+}
+
+// write gives the path of the file that the bug is in, and that of a copy with the bug.
+func (b bug) write(t *testing.T) (path, changed string) {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("..", filepath.FromSlash(b.file)))
 	if err != nil {
@@ -109,18 +132,11 @@ func (b bug) put(t *testing.T) string {
 	if n := strings.Count(string(source), b.old); n != 1 {
 		t.Fatalf("%s: %q stands there %d times, want once: write the bug anew", b.file, b.old, n)
 	}
-	dir := t.TempDir()
-	changed, overlay := filepath.Join(dir, "changed.go"), filepath.Join(dir, "overlay.json")
-	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{path: changed}})
-	if err != nil {
+	changed = filepath.Join(t.TempDir(), "changed.go")
+	if err := os.WriteFile(changed, []byte(strings.Replace(string(source), b.old, b.new, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for file, text := range map[string]string{changed: strings.Replace(string(source), b.old, b.new, 1), overlay: string(replace)} {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return overlay
+	return path, changed
 }
 
 // hunted is where a bug was found.
@@ -165,7 +181,7 @@ func (b bug) hunt(t *testing.T, overlay string) hunted {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", "test", "-overlay", overlay, "-count", "1", "-timeout", "4m",
-		"-skip", "^TestSimulateDeliberateBugs$", ".", "-args", "-seeds", strconv.Itoa(*bugWalks))
+		"-skip", "^TestSimulate(DeliberateBugs|InvariantsStopBugs)$", ".", "-args", "-seeds", strconv.Itoa(*bugWalks))
 	out, err := cmd.CombinedOutput()
 	text := string(out)
 	h := hunted{bug: b, took: time.Since(began), hung: strings.Contains(text, "test timed out") || strings.Contains(text, "deadlock")}
