@@ -47,7 +47,7 @@ bench: ## a verdict in microseconds, and the daemon's cost with 1 and with 100 r
 
 simulate: ## crashes and random walks in virtual time, and a table of deliberate bugs that they find: make simulate SEEDS=5000 BUGS=100
 	set -o pipefail; $(GO) test -count 1 -v -timeout 90m -run 'Simulate' -skip DeliberateBugs ./internal/watchdog/... -args -seeds $(SEEDS) | grep -v '^ *\(=== \|--- PASS\)'
-	set -o pipefail; $(GO) test -count 1 -v -timeout 90m -run DeliberateBugs ./internal/watchdog -args -bugs $(BUGS) | grep -v '^ *\(=== \|--- PASS\)'
+	set -o pipefail; $(GO) test -count 1 -v -timeout 90m -run "DeliberateBugs|InvariantsStopBugs" ./internal/watchdog -args -bugs $(BUGS) | grep -v '^ *\(=== \|--- PASS\)'
 
 kill: lab ## kill -9 of the leader at random moments of a rollback; a table of what came of it: make kill KILLS=20 SEED=2
 	$(GO) test -count 1 -v -timeout 90m -run KilledAtRandomMoments ./internal/e2e -args -kills $(KILLS) -killseed $(SEED)

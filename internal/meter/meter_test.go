@@ -218,3 +218,15 @@ func TestNamesAndHelpAreInOrder(t *testing.T) {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
 }
+
+func TestBrokenInvariantsAreCountedByName(t *testing.T) {
+	m, r := fresh(t)
+	m.Broke(release.OneRollback)
+	m.Broke("from a stranger")
+	if n, err := testutil.GatherAndCount(r, "greenwatch_invariants_broken_total"); err != nil || n != len(release.Invariants())+1 {
+		t.Errorf("%d series, want one per invariant and other: %v", n, err)
+	}
+	if got := testutil.ToFloat64(m.broken.WithLabelValues("OneRollback")); got != 1 {
+		t.Errorf("OneRollback was counted %g times", got)
+	}
+}

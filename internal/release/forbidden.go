@@ -19,6 +19,7 @@ var deedsHold = []struct {
 }{
 	{OwnNamespace, func(e errand) string { return ownNamespace(e.a.Ladder, e.o) }},
 	{OwnSides, ownErrand},
+	{LadderFits, func(e errand) string { return ladderDone(passage{next: e.s}) }},
 	{PeopleWin, deedHeld},
 	{ReadyFirst, readyFirst},
 	{InUse, inUse},

@@ -51,6 +51,12 @@ func TestWhatMakesADeedForbiddenIsNamed(t *testing.T) {
 		{"the sides are swapped", release.SetShares, func(_ *release.State, a *release.Action, _ *release.Observed) {
 			a.Candidate, a.Stable = a.Stable, a.Candidate
 		}, release.OwnSides},
+		{"a step rewritten by somebody, after another writer's weights stood", release.SetShares, func(s *release.State, a *release.Action, _ *release.Observed) {
+			s.Ladder.Lost, a.Ladder.Lost = "argocd", "argocd"
+		}, release.LadderFits},
+		{"a step rewritten by somebody, after the weights were set", release.SetShares, func(s *release.State, _ *release.Action, _ *release.Observed) {
+			s.Ladder.FirstShift = decidedAt + 9
+		}, release.LadderFits},
 		{"held", release.SetShares, hold, release.PeopleWin},
 		{"held, scaling away", release.ScaleAway, hold, release.PeopleWin},
 		{"nothing ready", release.SetShares, func(_ *release.State, _ *release.Action, o *release.Observed) { o.World.Slots[0].Ready = 0 }, release.ReadyFirst},
