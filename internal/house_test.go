@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 	"internal/fair":         {},
 	"internal/policy":       {"api/v1alpha1", "judge", "probe", "promql", "release", "schedule", "signal"},
 	"internal/config":       {"api/v1alpha1", "notify", "policy", "probe", "release", "signal"},
-	"internal/store":        {"api/v1alpha1", "release"},
+	"internal/store":        {"api/v1alpha1", "release", "signal"},
 	"internal/istio":        {},
 	"internal/rollout":      {"istio", "release", "signal"},
 	"internal/act":          {"caught", "istio", "release", "rollout"},

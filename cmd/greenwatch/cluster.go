@@ -42,6 +42,8 @@ type cluster struct {
 	coarse    func(p *v1alpha1.WatchPolicy, message string)
 	lifted    func(p *v1alpha1.WatchPolicy, message string)
 	overspent func(p *v1alpha1.WatchPolicy, message string)
+	edited    func(p *v1alpha1.WatchPolicy, message string)
+	reclaimed func(r *v1alpha1.Release)
 	policies  latest[*v1alpha1.WatchPolicy]
 	releases  latest[*v1alpha1.Release]
 	overlaps  overlaps
@@ -230,7 +232,7 @@ func (c *cluster) retire(ctx context.Context, found []*v1alpha1.Release) ([]watc
 			continue
 		}
 		if _, err := c.store.Save(ctx, r, r.Status); err != nil {
-			return nil, conflict(err)
+			return nil, known(err)
 		}
 		c.releases.forget(r.Namespace, r.Name)
 	}
@@ -296,16 +298,36 @@ func (c *cluster) tick(k watchdog.Key, w *release.World, now gwsignal.Instant, t
 
 func (c *cluster) create(ctx context.Context, r watchdog.Record) (watchdog.Record, error) {
 	made, err := c.store.Create(ctx, r.Namespace, r.Spec)
+	if errors.Is(err, store.ErrTaken) {
+		return r, errors.Join(watchdog.ErrTaken, err)
+	}
 	if err != nil {
-		return r, err
+		return r, known(err)
 	}
 	return recordOf(made), nil
+}
+
+// reclaim reads a release that the list lacks, and gives it its labels back.
+func (c *cluster) reclaim(ctx context.Context, k watchdog.Key, number int64) (watchdog.Record, bool, error) {
+	r, lost, err := c.store.Reclaim(ctx, k.Namespace, k.Name, number)
+	if err != nil || r == nil {
+		return watchdog.Record{}, false, known(err)
+	}
+	c.releases.put(r)
+	if lost {
+		c.reclaimed(r)
+	}
+	return recordOf(r), true, nil
+}
+
+func (c *cluster) lastNumber(ctx context.Context, k watchdog.Key) (int64, error) {
+	return c.store.LastNumber(ctx, k.Namespace, k.Name)
 }
 
 func (c *cluster) save(ctx context.Context, old, next watchdog.Record) (watchdog.Record, error) {
 	saved, err := c.store.Save(ctx, old.Handle.(*v1alpha1.Release), next.State)
 	if err != nil {
-		return old, conflict(err)
+		return old, known(err)
 	}
 	if saved.Status.Active() {
 		c.releases.put(saved)
@@ -320,14 +342,23 @@ func (c *cluster) saveLedger(ctx context.Context, p watchdog.Policy, ledger rele
 	old := p.Handle.(*v1alpha1.WatchPolicy)
 	next := *old.Status.DeepCopy()
 	next.ObservedGeneration, next.Ledger = p.Generation, ledger
-	errs := make([]error, 0, len(problems))
+	var errs []error
+	pending := editPending(old.Status.Conditions, p.Generation)
 	for _, x := range problems {
+		if x.Reason == watchdog.ReasonEditPending {
+			pending.Status, pending.Reason, pending.Message = "True", "ReleaseActive", x.Message
+			continue
+		}
 		errs = append(errs, policy.Because(policy.Reason(x.Reason), "%s", x.Message))
 	}
 	was := condition(next.Conditions, policy.ConditionReady)
 	notes := policy.Lifted(old, c.defaults())
 	ready := policy.Noting(policy.Ready(now(), p.Generation, was, errs...), notes)
 	next.Conditions = []gwsignal.Condition{ready}
+	wasPending := condition(old.Status.Conditions, watchdog.ReasonEditPending)
+	if pending.Message != "" {
+		next.Conditions = append(next.Conditions, pending)
+	}
 	// What was seen of the bounds stands while they are the same.
 	if v := condition(old.Status.Conditions, policy.ConditionVisible); v != nil && p.Plan != nil && v.ObservedGeneration == p.Generation {
 		next.Conditions = append(next.Conditions, *v)
@@ -337,7 +368,7 @@ func (c *cluster) saveLedger(ctx context.Context, p watchdog.Policy, ledger rele
 	}
 	saved, err := c.store.SavePolicyStatus(ctx, old, next)
 	if err != nil {
-		return conflict(err)
+		return known(err)
 	}
 	c.policies.put(saved)
 	switch news := was == nil || was.Message != ready.Message; {
@@ -345,6 +376,9 @@ func (c *cluster) saveLedger(ctx context.Context, p watchdog.Policy, ledger rele
 		c.invalid(saved, ready.Reason+": "+ready.Message)
 	case news && ready.Message != "":
 		c.lifted(saved, ready.Message)
+	}
+	if pending.Message != "" && (wasPending == nil || wasPending.Message != pending.Message) {
+		c.edited(saved, pending.Message)
 	}
 	return nil
 }
@@ -367,10 +401,19 @@ func (c *cluster) saveCondition(ctx context.Context, old *v1alpha1.WatchPolicy, 
 	next.Conditions = append(next.Conditions, x)
 	saved, err := c.store.SavePolicyStatus(ctx, old, next)
 	if err != nil {
-		return nil, conflict(err)
+		return nil, known(err)
 	}
 	c.policies.put(saved)
 	return saved, nil
+}
+
+// editPending begins the condition EditPending of a policy's generation; it keeps since when it has been so.
+func editPending(all []gwsignal.Condition, generation int64) gwsignal.Condition {
+	c := gwsignal.Condition{Type: watchdog.ReasonEditPending, LastTransitionTime: now(), ObservedGeneration: generation}
+	if was := condition(all, c.Type); was != nil {
+		c.LastTransitionTime = was.LastTransitionTime
+	}
+	return c
 }
 
 // saveBuckets writes into a policy's status which of its bounds can be seen.
@@ -411,9 +454,13 @@ func (c *cluster) perform(ctx context.Context, namespace string, a release.Actio
 	return result, detail
 }
 
-func conflict(err error) error {
-	if store.IsConflict(err) {
+// known marks an error of the store as what the daemon knows it by.
+func known(err error) error {
+	switch {
+	case store.IsConflict(err):
 		return errors.Join(watchdog.ErrConflict, err)
+	case store.IsRefused(err):
+		return errors.Join(watchdog.ErrRefused, err)
 	}
 	return err
 }

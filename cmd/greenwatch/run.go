@@ -53,6 +53,7 @@ func runDaemon(ctx context.Context, o cli.RunOptions) error {
 	}
 	defer hush()
 	c.invalid, c.coarse, c.lifted, c.overspent = speak.invalid, speak.coarse, speak.lifted, speak.overspent
+	c.edited, c.reclaimed = speak.edited, speak.reclaimed
 	sinks, err := newSinks(log, cfg.Notifiers)
 	if err != nil {
 		return cli.Mistaken(err)
@@ -116,7 +117,7 @@ func edges(c *cluster, s servers, ask prober, to sinks, speak speaker) watchdog.
 	return watchdog.Edges{
 		Policy: c.policy, Fresh: c.fresh, Releases: c.active, Active: c.all, Ledgers: c.ledgers,
 		Observe: c.observe, Unready: c.tick, Befallen: c.befallen, Probe: ask,
-		Create: c.create, Save: c.save, SaveLedger: c.saveLedger, Prune: c.prune,
+		Reclaim: c.reclaim, LastNumber: c.lastNumber, Create: c.create, Save: c.save, SaveLedger: c.saveLedger, Prune: c.prune,
 		Perform: c.perform,
 		Read:    s.read, Newest: s.newest, Clock: s.clock, Buckets: s.buckets, SaveBuckets: c.saveBuckets, Overspent: s.overspent, SaveBudget: c.saveBudget,
 		Send: to.send, Retry: retry,

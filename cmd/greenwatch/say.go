@@ -67,6 +67,18 @@ func (s speaker) overspent(p *v1alpha1.WatchPolicy, message string) {
 	s.events.Event(p, corev1.EventTypeWarning, string(gwsignal.Budget), message)
 }
 
+// edited says that an edit of a policy waits for the next release.
+func (s speaker) edited(p *v1alpha1.WatchPolicy, message string) {
+	s.log.Warn("an edit of the policy waits", zap.String("policy", p.Namespace+"/"+p.Name), zap.String("reason", message))
+	s.events.Event(p, corev1.EventTypeWarning, watchdog.ReasonEditPending, message)
+}
+
+// reclaimed says that a release that was not listed any more is watched all the same.
+func (s speaker) reclaimed(r *v1alpha1.Release) {
+	s.log.Warn("a release was not listed any more and has its labels back", zap.String("release", r.Namespace+"/"+r.Name))
+	s.events.Event(r, corev1.EventTypeWarning, "Reclaimed", "its labels were gone; greenwatch has set them again and goes on watching it")
+}
+
 func kind(c release.Code) string {
 	e, ok := finding.Find(c)
 	if ok && e.Audience == finding.OnCall && e.Severity != release.Info {

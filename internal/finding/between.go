@@ -67,6 +67,11 @@ func verdictChanged(f Facts) []Facts {
 }
 
 // held finds a hold that begins, or is changed.
+// conditionCame finds that a condition has become True.
+func conditionCame(kind string) func(Facts) []Facts {
+	return func(f Facts) []Facts { return once(f, f.State.Is(kind) && !f.Before.Is(kind)) }
+}
+
 func held(f Facts) []Facts {
 	was, is := f.Before.Condition(release.ConditionHeld), f.State.Condition(release.ConditionHeld)
 	return once(f, f.State.Is(release.ConditionHeld) && (was == nil || was.Status != is.Status || was.Message != is.Message))

@@ -138,8 +138,12 @@ func tellings() []told {
 				"p99-latency 112 ms, SLO < 100 ms, baseline 85 ms, creeps up: 0.5 % to 2.1 % over 100 ms; cache-hit-ratio is unknown: Idle; made late"}}},
 		{"the next release", watching(), after(watching(), func(s *release.State) { s.Phase = release.Superseded }), release.People{}, []Said{
 			{release.CodeSuperseded, "the next release has traffic: v2 (green) is no longer watched as a release"}}},
+		{"the policy's traffic is edited", watching(), after(watching(), func(s *release.State) {
+			s.Conditions = append(s.Conditions, signal.Condition{Type: release.ConditionPolicyEdited, Status: "True"})
+		}), release.People{}, []Said{
+			{release.CodePolicyEdited, "the policy's traffic or slots were edited: this release goes by those that it began with, the next by the edit"}}},
 		{"no policy any more", watching(), after(watching(), func(s *release.State) { s.Phase = release.Orphaned }), release.People{}, []Said{
-			{release.CodeOrphaned, "the policy was deleted: v2 (green) is no longer watched"}}},
+			{release.CodeOrphaned, "the policy was deleted, or does not know this release: v2 (green) is no longer watched"}}},
 	}
 }
 

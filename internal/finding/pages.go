@@ -96,6 +96,25 @@ func pages() []Entry {
 			Do: "Bring Prometheus back, or the network to it. Checks that were missed are judged afterwards, each at its own time.",
 		},
 		{
+			Code: release.CodeCutoverRefused, Title: "Cutover refused", Severity: release.Warning,
+			Text: itself("the cutover that somebody wrote is not taken"),
+			Do:   "Find out who wrote spec.cutover of release {release}: that is greenwatch's to write. It goes by what it sees itself.",
+		},
+		{
+			Code: release.CodeNotWatched, Title: "Not watched", Severity: release.Critical,
+			Text: func(f Facts) string {
+				return f.because("what was rolled out is not watched, since its release can't be made")
+			},
+			Do: "Watch the service by other means, and remove what stands in the way: the policy's condition Ready says so as soon as it is gone.",
+		},
+		{
+			Code: release.CodeSaveRefused, Title: "Release can't be saved", Severity: release.Critical,
+			Text: func(f Facts) string {
+				return f.because("the API server refuses what greenwatch writes, so nothing is done for that release")
+			},
+			Do: "Watch the service by other means. Look at the CRDs' version, admission policies and greenwatch's rights; it is tried again all the time.",
+		},
+		{
 			Code: release.CodeFault, Title: "greenwatch failed", Severity: release.Error,
 			Text: func(f Facts) string {
 				return f.because("greenwatch itself failed at this policy")

@@ -51,6 +51,13 @@ func stories() []Entry {
 			Do:   "Ask why: kubectl greenwatch why {release} -n {namespace}",
 		},
 		{
+			Code: release.CodePolicyEdited, Title: "Policy edited", news: conditionCame(release.ConditionPolicyEdited),
+			Text: func(Facts) string {
+				return "the policy's traffic or slots were edited: this release goes by those that it began with, the next by the edit"
+			},
+			Do: "Nothing, if the edit was meant for the next release; to have it in force now, accept this one: kubectl greenwatch accept {release} -n {namespace}",
+		},
+		{
 			Code: release.CodeHeld, Title: "Held", news: held,
 			Text: heldText,
 			Do:   "Resume when it is over: kubectl greenwatch resume {release} -n {namespace}",
@@ -130,8 +137,10 @@ func stories() []Entry {
 		},
 		{
 			Code: release.CodeOrphaned, Title: "Orphaned", Severity: release.Warning, news: reached(release.Orphaned),
-			Text: func(f Facts) string { return "the policy was deleted: " + f.candidate() + " is no longer watched" },
-			Do:   "Create the policy {policy} again if the service is to be watched.",
+			Text: func(f Facts) string {
+				return "the policy was deleted, or does not know this release: " + f.candidate() + " is no longer watched"
+			},
+			Do: "Create the policy {policy} again if the service is to be watched.",
 		},
 	}
 	for i := range table {

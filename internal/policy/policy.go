@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/utils/ptr"
@@ -53,6 +54,9 @@ func Parse(p *v1alpha1.WatchPolicy, d Defaults) (*release.Plan, []error) {
 		r.fail("spec.historyLimit", "%d keeps no release, and the last one is needed; write at least 1", plan.HistoryLimit)
 	}
 	r.reporter(d.Istio.Reporter)
+	if plan.Mode == release.Enforce {
+		r.within(plan, d.Probes.Domain)
+	}
 	r.plan = plan
 	r.matrix(plan, spec)
 	r.requests(plan, spec, d)
@@ -206,6 +210,20 @@ func (r *reader) apart(path, namespace string, a, b v1alpha1.Slot) {
 	}
 	if destination(a, namespace) == destination(b, namespace) {
 		r.fail(path+".destination", "is the other slot's destination, too; give each its own host, or its own subset of the host")
+	}
+}
+
+// within refuses destinations that are no Service of the policy's own namespace where traffic may be led to them:
+// whoever may write policies need not be whoever may lead traffic out of the namespace.
+func (r *reader) within(plan *release.Plan, domain string) {
+	own := plan.Namespace
+	for i, s := range plan.Slots {
+		name, rest, long := strings.Cut(s.Host, ".")
+		if label.MatchString(name) && (!long || rest == own || rest == own+".svc" || domain != "" && rest == own+".svc."+domain) || s.Host == "" {
+			continue
+		}
+		r.errs = append(r.errs, Error{Reason: ForeignDestination, Path: fmt.Sprintf("spec.slots[%d].destination.host", i), Text: fmt.Sprintf(
+			"%q is no Service of namespace %s, and no traffic is led out of it; write its name, or set mode: Observe", s.Host, own)})
 	}
 }
 

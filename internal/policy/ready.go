@@ -21,6 +21,7 @@ const (
 	TCPRoute              Reason = "TCPRoute"              // its traffic is not split by HTTP routes
 	VirtualServiceMissing Reason = "VirtualServiceMissing" // the VirtualService that it names
 	DeploymentMissing     Reason = "DeploymentMissing"     // the Deployment of a slot
+	ForeignDestination    Reason = "ForeignDestination"    // a slot's destination is not of its namespace, in Enforce
 )
 
 // ConditionReady is the type of the condition that says whether a policy is watched.

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 
@@ -23,6 +24,7 @@ var rules = []struct {
 }{
 	{"begin", begin},
 	{"outcomes", takeOutcomes},
+	{"ladder: whose plan", vouch},
 	{"people: hold", takeHold},
 	{"people: decision", takeDecision},
 	{"people: halt lifted", takeHalt},
@@ -30,6 +32,7 @@ var rules = []struct {
 	{"world: superseded", supersede},
 	{"world: shares", takeShares},
 	{"world: readiness", takeReadiness},
+	{"world: policy edited", takeEdit},
 	{"verdict: before", takeBefore},
 	{"verdict: guard", takeGuard},
 	{"verdict: check", takeCheck},
@@ -73,15 +76,38 @@ func (s State) fork() *State {
 // there, and an empty list one that is missing.
 func Same(a, b State) bool { return alike(reflect.ValueOf(a), reflect.ValueOf(b)) }
 
-// begin gives a new release its first phase. The cutover of the spec was written first and wins.
+// begin gives a new release its first phase, and the cutover that its spec has: it is written there first, and all
+// that is left of it when the status was lost.
 func begin(t *turn) {
 	if t.s.Phase == "" {
 		t.s.Phase = Deployed
 		t.s.Verdict = Standing{Tier: judge.Proceed, Since: t.o.Now}
+		t.s.Cutover = 0
 	}
-	if !t.o.Spec.Cutover.IsZero() {
-		t.s.Cutover = t.o.Spec.Cutover
+	told := t.o.Spec.Cutover
+	if t.s.Cutover.IsZero() {
+		t.s.Cutover = t.o.Spec.TrueCutover(t.o.Now)
 	}
+	t.set(ConditionCutoverRefused, !told.IsZero() && told != t.s.Cutover, "NotPlausible", fmt.Sprintf(
+		"spec.cutover says %s, which is before the release was seen (%s), far ahead, or not what was seen: it is not taken, and the release goes by what greenwatch sees itself",
+		told, t.o.Spec.FirstSeen))
+}
+
+// cutoverAhead is how far ahead of now a cutover may be: clocks differ.
+const cutoverAhead = signal.Duration(5 * 60e9)
+
+// TrueCutover gives the cutover of the spec, or none where it can't be true: others can write it, too.
+func (s Spec) TrueCutover(now signal.Instant) signal.Instant {
+	if s.Cutover < s.FirstSeen || s.Cutover > now.Add(cutoverAhead) {
+		return 0
+	}
+	return s.Cutover
+}
+
+// takeEdit says when the policy's traffic or slots were edited since the release began.
+func takeEdit(t *turn) {
+	t.set(ConditionPolicyEdited, t.o.Edited && !t.s.Over(), "NextRelease",
+		"the policy's traffic or slots were edited: this release goes by those that it began with, and the edit takes force with the next")
 }
 
 func (t *turn) candidate() Side { return t.o.Spec.Candidate }

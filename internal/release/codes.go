@@ -13,6 +13,9 @@ const (
 	CodeBlindLasting      Code = "BlindLasting"      // a required signal has been unknown for long
 	CodeReadinessLost     Code = "ReadinessLost"     // stable could not take the traffic back
 	CodeDecisionRefused   Code = "DecisionRefused"   // a person's decision was not obeyed
+	CodeCutoverRefused    Code = "CutoverRefused"    // the cutover that somebody wrote can't be true
+	CodeNotWatched        Code = "NotWatched"        // a policy's next release can't be made
+	CodeSaveRefused       Code = "SaveRefused"       // a release's status is refused for good
 	CodeFleetWithheld     Code = "FleetWithheld"     // rollbacks in too many namespaces at once: it is the platform
 	CodeNamespaceWithheld Code = "NamespaceWithheld" // too many rollbacks at once in one namespace: what its services share
 	CodePrometheusAway    Code = "PrometheusAway"    // a Prometheus can't be reached
@@ -29,6 +32,7 @@ const (
 	CodeCheckDone           Code = "CheckDone"           // a check of the schedule has its verdict
 	CodeMilestone           Code = "Milestone"           // a window has ended: its SLOs, baselines and trends
 	CodeVerdictChanged      Code = "VerdictChanged"      // another tier stands now
+	CodePolicyEdited        Code = "PolicyEdited"        // the policy's traffic or slots were edited in mid-release
 	CodeHeld                Code = "Held"                // a person holds automatic action
 	CodeHoldEnded           Code = "HoldEnded"           // automatic action is allowed again
 	CodeRollbackDecided     Code = "RollbackDecided"     // the ladder was begun, by the matrix or by a person

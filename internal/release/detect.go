@@ -18,7 +18,9 @@ type Open struct {
 func Detect(l Ledger, open []Open, w World, now signal.Instant) (Ledger, []Spec) {
 	l = *l.DeepCopy()
 	for _, o := range open {
-		l = enter(l, o.Spec)
+		if l.Knows(o.Spec.Number) {
+			l = enter(l, o.Spec)
+		}
 	}
 	if !w.Known() {
 		return l, nil
@@ -203,8 +205,19 @@ func accept(l Ledger, a AcceptedRevision) Ledger {
 	return l
 }
 
+// has tells whether a slot of a release is what the ledger speaks of under that name.
+func (l Ledger) has(s *Service, name string) bool {
+	slot, _ := s.Slot(name)
+	i := slices.IndexFunc(l.Slots, func(x Slot) bool { return x.Name == name })
+	return len(l.Slots) == 0 || i >= 0 && l.Slots[i] == slot
+}
+
 // enter brings a release into the ledger. One that is there already, or an older one, changes nothing.
 func enter(l Ledger, s Spec) Ledger {
+	if s.Service != nil && !l.has(s.Service, s.Candidate.Slot) {
+		l.LastRelease = max(l.LastRelease, s.Number)
+		return l
+	}
 	if a, ok := accepted(l, s.Candidate.Slot); !ok || a.Release < s.Number {
 		l = accept(l, AcceptedRevision{Slot: s.Candidate.Slot, Revision: s.Candidate.Revision, Release: s.Number})
 	}

@@ -121,11 +121,16 @@ func TestDetect(t *testing.T) {
 	}
 }
 
-func TestAReleaseThatWasMadeBeforeTheLedgerWasSavedIsNotMadeAgain(t *testing.T) {
+// What was made before the ledger was saved begins again under the same number and is found by it. The control is a
+// ledger that knows it.
+func TestAReleaseThatWasMadeBeforeTheLedgerWasSavedIsFoundByItsNumber(t *testing.T) {
 	w := seen(running(blue, "b1", 3), running(green, "g2", 3), 0)
 	_, births := release.Detect(known(), nil, w, t0)
-	ledger, again := release.Detect(known(), []release.Open{{Spec: births[0]}}, w, t0+5)
-	if len(again) != 0 || ledger.LastRelease != 7 || ledger.Accepted[1].Release != 7 {
+	made := []release.Open{{Spec: births[0]}}
+	if _, again := release.Detect(known(), made, w, t0+5); len(again) != 1 || told(again[0]) != told(births[0]) {
+		t.Errorf("begun again: %v, want %v", again, births)
+	}
+	if ledger, again := release.Detect(known().Begun(births[0]), made, w, t0+5); len(again) != 0 || ledger.LastRelease != 7 || ledger.Accepted[1].Release != 7 {
 		t.Errorf("made again: %v with %+v", again, ledger)
 	}
 }
@@ -133,7 +138,7 @@ func TestAReleaseThatWasMadeBeforeTheLedgerWasSavedIsNotMadeAgain(t *testing.T) 
 func TestARolledBackRevisionIsWatchedOnceOnly(t *testing.T) {
 	spec := release.Spec{Policy: "kb", Number: 7, Candidate: release.Side{Slot: green, Revision: "g2"}}
 	over := release.Open{Spec: spec, State: release.State{Phase: release.RolledBack, Ladder: &release.Ladder{Step: release.Done}}}
-	ledger, _ := release.Detect(known(), []release.Open{over}, seen(running(blue, "b1", 3), running(green, "g2", 3), 0), t0)
+	ledger, _ := release.Detect(known().Begun(spec), []release.Open{over}, seen(running(blue, "b1", 3), running(green, "g2", 3), 0), t0)
 	ledger = release.Settle(ledger, over)
 	if ledger.Accepted[1].Ended != release.RolledBack {
 		t.Fatalf("not settled: %+v", ledger.Accepted)

@@ -23,7 +23,7 @@ var climbs = map[Step]func(*turn, *Ladder){
 
 // climb takes the ladder one step further if what the step waits for has come.
 func climb(t *turn) {
-	if t.old.Ladder == nil || t.s.Ladder == nil || t.old.Ladder.Step != t.s.Ladder.Step {
+	if t.old.Ladder == nil || t.s.Ladder == nil || t.old.Ladder.Step != t.s.Ladder.Step || t.foreignPlan() {
 		return
 	}
 	if step, ok := climbs[t.s.Ladder.Step]; ok {

@@ -1,6 +1,10 @@
 package release
 
-import "github.com/knowledgebeast/greenwatch/internal/signal"
+import (
+	"slices"
+
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
 
 // Ledger is what survives between the releases of one policy.
 type Ledger struct {
@@ -11,6 +15,15 @@ type Ledger struct {
 	// +listMapKey=slot
 	// +kubebuilder:validation:MaxItems=2
 	Accepted []AcceptedRevision `json:"accepted,omitempty"`
+	// Slots and VirtualService are what the policy called its slots and its VirtualService when all this was
+	// seen: an edit that makes a slot another thing makes it unknown again.
+	// +kubebuilder:validation:MaxItems=2
+	Slots []Slot `json:"slots,omitempty"`
+	// +kubebuilder:validation:MaxLength=253
+	VirtualService string `json:"virtualService,omitempty"`
+	// Open are the numbers of the releases that were begun and have not ended: nothing is done for any other.
+	// +kubebuilder:validation:MaxItems=8
+	Open []int64 `json:"open,omitempty"`
 	// Carrier is the side that carried the majority of the traffic last.
 	Carrier *Side `json:"carrier,omitempty"`
 	// Stable is the last release's.
@@ -33,6 +46,86 @@ type Ledger struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	Pages []PastPage `json:"pages,omitempty"`
+}
+
+// mostOpen is how many releases a ledger keeps open; there are hardly ever more than two.
+const mostOpen = 8
+
+// Knows tells whether a release is one that the ledger has open. A ledger of an earlier version of greenwatch, which
+// kept no such list, knows whatever it has numbered.
+func (l Ledger) Knows(number int64) bool {
+	if len(l.Slots) == 0 && len(l.Accepted) > 0 {
+		return number <= l.LastRelease
+	}
+	return slices.Contains(l.Open, number)
+}
+
+// Begun enters a release that was made.
+func (l Ledger) Begun(s Spec) Ledger {
+	l = enter(*l.DeepCopy(), s)
+	if !slices.Contains(l.Open, s.Number) {
+		l.Open = tail(append(l.Open, s.Number), mostOpen)
+	}
+	return l
+}
+
+// Without gives the ledger without an open release that has ended, or is not there any more.
+func (l Ledger) Without(number int64) Ledger {
+	l.Open = slices.DeleteFunc(slices.Clone(l.Open), func(n int64) bool { return n == number })
+	return l
+}
+
+// Memory gives what is remembered of the routes of a VirtualService.
+func (l Ledger) Memory(virtualService string) []RouteMemory {
+	if l.VirtualService != virtualService {
+		return nil
+	}
+	return l.Routes
+}
+
+// Renew makes a ledger one of the plan's slots. What is said of a slot that is another one by now, with another
+// Deployment or another destination, is forgotten, and what it runs is taken as accepted, as at first sight.
+func (l Ledger) Renew(p *Plan, w World, open []Open) Ledger {
+	if !w.Known() {
+		return l
+	}
+	l = *l.DeepCopy()
+	if len(l.Slots) == 0 { // of an earlier version: its open releases are known by their numbers
+		for _, o := range open {
+			if l.Knows(o.Spec.Number) {
+				l.Open = append(l.Open, o.Spec.Number)
+			}
+		}
+		l.Open = tail(l.Open, mostOpen)
+	}
+	for _, was := range l.Slots {
+		if now, ok := p.Slot(was.Name); !ok || now != was {
+			l = l.anew(w.Slot(was.Name), was.Name)
+		}
+	}
+	if len(l.Slots) > 0 && len(l.Accepted) > 0 {
+		for _, s := range p.Slots {
+			if v := w.Slot(s.Name); v.Found && !slices.ContainsFunc(l.Slots, func(was Slot) bool { return was.Name == s.Name }) {
+				l = accept(l, AcceptedRevision{Slot: s.Name, Revision: v.Revision})
+			}
+		}
+	}
+	l.Slots, l.VirtualService = slices.Clone(p.Slots), p.VirtualService
+	return l
+}
+
+// anew forgets a slot, and accepts what it runs now unless nothing else is known either: then all is a first sight.
+func (l Ledger) anew(v SlotView, name string) Ledger {
+	l.Accepted = slices.DeleteFunc(l.Accepted, func(a AcceptedRevision) bool { return a.Slot == name })
+	if len(l.Accepted) > 0 && v.Found {
+		l.Accepted = append(l.Accepted, AcceptedRevision{Slot: name, Revision: v.Revision})
+	}
+	for _, s := range []**Side{&l.Carrier, &l.Stable} {
+		if *s != nil && (*s).Slot == name {
+			*s = nil
+		}
+	}
+	return l
 }
 
 // PastRollback is an automatic rollback of a release that has ended.

@@ -151,6 +151,11 @@ type Observed struct {
 	// Plan is nil when the policy is gone; Invalid says why a policy that is there has none.
 	Plan    *Plan
 	Invalid string
+	// Edited says that the policy's traffic or slots are others by now than the release's.
+	Edited bool
+	// Unvouched says that nothing but the release itself says that greenwatch made it: its policy is gone, or does
+	// not know it.
+	Unvouched bool
 	// Mode is the weaker of the policy's and the daemon's.
 	Mode  Mode
 	World World

@@ -14,7 +14,7 @@ func Pending(s State, o Observed) []Action {
 // deeds gives what the ladder's step asks for.
 func deeds(s State, o Observed) []Action {
 	l := s.Ladder
-	if l == nil {
+	if l == nil || s.Foreign(o.Namespace, o.Spec) {
 		return nil
 	}
 	frozen := *l
@@ -118,9 +118,9 @@ func (p *Plan) ConsiderEvery() signal.Duration { return considerEvery * p.GuardE
 // considerEvery is how many guard ticks make one look at the consider cells.
 const considerEvery = 4
 
-// InForce is the frozen plan while a ladder is open, whatever became of the policy.
-func InForce(plan *Plan, s State) *Plan {
-	if l := s.Ladder; l != nil && l.Step != Done {
+// InForce is the frozen plan while a ladder is open, whatever became of the policy, unless somebody else wrote it.
+func InForce(plan *Plan, namespace string, spec Spec, s State) *Plan {
+	if l := s.Ladder; l != nil && l.Step != Done && !s.Foreign(namespace, spec) {
 		return &l.Plan
 	}
 	return plan

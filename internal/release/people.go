@@ -12,26 +12,43 @@ func OpenWord(s State, p People, now signal.Instant) bool {
 	if d := p.Decision; d == nil && s.Obeyed != "" || d != nil && s.Obeyed != d.fact() {
 		return true
 	}
-	is, message := p.held(now)
+	_, is, message := p.held(s.Hold, now)
 	return is != s.Is(ConditionHeld) || is && s.Condition(ConditionHeld).Message != clip(message, 1000)
 }
 
-// held tells whether a hold is in force, and what is said of it.
-func (p People) held(now signal.Instant) (is bool, message string) {
+// longestHold bounds a hold, whatever its end says: nobody withholds for ever by one word.
+const longestHold = signal.Duration(7 * 24 * 3600e9)
+
+// held tells whether a hold is in force, and what is said of it; seen is the hold that was seen last, and next
+// the one that is seen now.
+func (p People) held(seen SeenHold, now signal.Instant) (next SeenHold, is bool, message string) {
 	h := p.Hold
 	if h == nil || now >= h.Until {
-		return false, ""
+		return seen, false, ""
 	}
-	return true, fmt.Sprintf("%s holds it until %s: %s", h.By, h.Until, h.Reason)
+	if fact := h.fact(); seen.Fact != fact {
+		seen = SeenHold{Fact: fact, Since: now}
+	}
+	until := min(h.Until, seen.Since.Add(longestHold))
+	if now >= until {
+		return seen, false, fmt.Sprintf("%s held it for a week, the longest that one hold lasts; hold it again if need be", h.By)
+	}
+	return seen, true, fmt.Sprintf("%s holds it until %s: %s", h.By, until, h.Reason)
+}
+
+func (h Hold) fact() string {
+	return clip(fmt.Sprintf("%s until %s: %s", h.By, h.Until, h.Reason), 250)
 }
 
 // takeHold keeps the Held condition in step with what people wrote and with the time.
 func takeHold(t *turn) {
-	if is, message := t.o.Spec.People.held(t.o.Now); is {
+	seen, is, message := t.o.Spec.People.held(t.s.Hold, t.o.Now)
+	t.s.Hold = seen
+	if is {
 		t.set(ConditionHeld, true, "Hold", message)
 		return
 	}
-	t.set(ConditionHeld, false, "Resumed", "")
+	t.set(ConditionHeld, false, "Resumed", message)
 }
 
 // takeDecision obeys a person's decision, or refuses it with the reason, at once and only once: one that
@@ -44,7 +61,7 @@ func takeDecision(t *turn) {
 		t.s.Obeyed = ""
 		return
 	}
-	if t.s.Obeyed == d.fact() || !t.o.World.Live && InForce(t.o.Plan, t.old) != nil {
+	if t.s.Obeyed == d.fact() || !t.o.World.Live && InForce(t.o.Plan, t.o.Namespace, t.o.Spec, t.old) != nil {
 		return
 	}
 	t.s.Obeyed = d.fact()
@@ -84,6 +101,7 @@ func (t *turn) accept() (refusal string) {
 	switch {
 	case t.s.Over():
 		return "the release is over: " + string(t.s.Phase)
+	case t.foreignPlan(): // whatever it says of what was done
 	case open && l.Tried && l.FirstShift.IsZero() && !t.known():
 		return "the traffic may have been moved, and the shares are unknown: " + t.o.World.Problem + "; mend that, then say it again"
 	case t.s.Phase == RolledBack || open && t.mayHaveMoved(l) || t.watched() && t.known() && t.o.World.Most(t.candidate().Slot) == 0:

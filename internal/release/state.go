@@ -55,7 +55,9 @@ type Spec struct {
 	FirstSeen signal.Instant `json:"firstSeen"`
 	// Cutover is the first moment of 100 % in every watched route, not before FirstSeen.
 	Cutover signal.Instant `json:"cutover,omitempty"`
-	People  People         `json:"people,omitzero"`
+	// Service is what the policy's traffic and slots were when the release began; it goes by these to its end.
+	Service *Service `json:"service,omitempty"`
+	People  People   `json:"people,omitzero"`
 }
 
 // People is what people said of a release; the daemon never writes it.
@@ -273,6 +275,13 @@ type Told struct {
 	Expired signal.Instant `json:"expired,omitempty"`
 }
 
+// SeenHold is a hold and the moment at which it was first seen: no hold lasts for longer than a week from then.
+type SeenHold struct {
+	// +kubebuilder:validation:MaxLength=256
+	Fact  string         `json:"fact,omitempty"`
+	Since signal.Instant `json:"since,omitempty"`
+}
+
 // State is the life of one release so far: what can't be observed again, and enough to resume.
 type State struct {
 	Phase        Phase          `json:"phase,omitempty"`
@@ -322,6 +331,9 @@ type State struct {
 	// +kubebuilder:validation:MaxLength=256
 	Obeyed string `json:"obeyed,omitempty"`
 
+	// Hold is the person's hold that was seen last, and since when.
+	Hold SeenHold `json:"hold,omitzero"`
+
 	// Story counts the editions of the release's story: it grows with whatever is worth telling.
 	Story int64 `json:"story"`
 	// +kubebuilder:validation:MaxItems=32
@@ -343,6 +355,8 @@ const (
 	ConditionNamespaceWithheld = "NamespaceWithheld" // too many rollbacks in the namespace: what its services share
 	ConditionRollbackLost      = "RollbackLost"      // another writer's weights stand
 	ConditionHalted            = "Halted"            // an invariant did not hold: nothing is moved by itself
+	ConditionPolicyEdited      = "PolicyEdited"      // the policy's traffic or slots are not those that the release goes by
+	ConditionCutoverRefused    = "CutoverRefused"    // the cutover in the spec can't be true
 )
 
 // Name gives the name of a policy's release.

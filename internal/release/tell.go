@@ -33,6 +33,7 @@ var alarms = []alarm{
 	{CodeBlindLasting, Error, blindRaised, episodeOver},
 	{CodeReadinessLost, Warning, readinessRaised, readinessOver},
 	{CodeDecisionRefused, Warning, neverRaised, decisionOver},
+	{CodeCutoverRefused, Warning, conditionRaised(ConditionCutoverRefused), releaseOver},
 	{CodeCanaryReminder, Info, canaryRaised, canaryOver},
 }
 
@@ -174,7 +175,7 @@ func conditionOver(kind string) func(*turn) bool {
 // rollbackRaised waits for the recheck; where stable can't take the traffic, stuckRaised says so.
 func rollbackRaised(t *turn) (string, bool) {
 	l := t.s.Ladder
-	if l == nil || l.Step == Recheck || l.Moved != "" || l.Decided.IsZero() || !t.s.begun() {
+	if l == nil || l.Step == Recheck || t.foreignPlan() || l.Moved != "" || l.Decided.IsZero() || !t.s.begun() {
 		return "", false
 	}
 	return l.Verdict.Reason, true
@@ -210,7 +211,7 @@ func stuckOver(t *turn) bool {
 	if l == nil {
 		return lapsedOver(t)
 	}
-	return l.Step != Recheck && l.Step != Ready && l.Step != Shift
+	return l.Step != Recheck && l.Step != Ready && l.Step != Shift && !t.foreignPlan()
 }
 
 func notProvenRaised(t *turn) (string, bool) {

@@ -178,8 +178,8 @@ func pagesBlind(c signal.Cause) bool {
 
 // limits are the frozen ones while a ladder is open.
 func (t *turn) limits() Limits {
-	if t.s.Ladder != nil && t.s.Ladder.Step != Done && t.s.Ladder.Plan.Policy != "" {
-		return t.s.Ladder.Plan.Limits
+	if l := t.s.Ladder; l != nil && l.Step != Done && l.Plan.Policy != "" && !t.foreignPlan() {
+		return l.Plan.Limits
 	}
 	if t.o.Plan != nil {
 		return t.o.Plan.Limits

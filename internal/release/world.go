@@ -10,6 +10,10 @@ func orphan(t *turn) {
 	if !t.orphaned() || t.s.Over() {
 		return
 	}
+	if l := t.s.Ladder; t.o.Unvouched && l != nil && l.Step != Done {
+		t.finish(l, "no policy knows this release, so its plan is not carried out")
+		return
+	}
 	if t.s.Phase == Deployed || t.watched() {
 		t.end(Orphaned)
 	}

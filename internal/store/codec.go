@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
 	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
 // The kinds as they are written in an object.
@@ -26,8 +28,8 @@ func toRelease(object *unstructured.Unstructured) (*v1alpha1.Release, error) {
 	if err := decode(object, r); err != nil {
 		return nil, err
 	}
-	if !r.Spec.Cutover.IsZero() {
-		r.Status.Cutover = r.Spec.Cutover
+	if r.Status.Cutover.IsZero() {
+		r.Status.Cutover = r.Spec.TrueCutover(signal.At(time.Now()))
 	}
 	return r, nil
 }

@@ -35,8 +35,9 @@ func (s *Store) Load(ctx context.Context, namespace, name string) (*v1alpha1.Rel
 	return r, nil
 }
 
-// Create makes a release. One of the same name is the same release if it has the same number, sides
-// and policy, and is returned as it is; otherwise it is an error.
+// Create makes a release. One of the same name is the same release, made by a process that died over it, if it has
+// the same number, sides, policy and service and nothing has been done with it yet, and is returned as it is;
+// otherwise it is ErrTaken.
 func (s *Store) Create(ctx context.Context, namespace string, spec release.Spec) (*v1alpha1.Release, error) {
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: spec.Name(), Labels: map[string]string{
 		LabelActive: "true", LabelPolicy: spec.Policy, LabelSlot: spec.Candidate.Slot,
@@ -63,9 +64,13 @@ func (s *Store) existing(ctx context.Context, namespace string, spec release.Spe
 	if err != nil {
 		return nil, err
 	}
-	if identity(r.Spec) != identity(spec) {
-		return nil, fmt.Errorf("create release %s/%s: there is another one of that name, of revision %s in slot %s after %s in slot %s",
-			namespace, spec.Name(), r.Spec.Candidate.Revision, r.Spec.Candidate.Slot, r.Spec.Stable.Revision, r.Spec.Stable.Slot)
+	service, err := same(r.Spec.Service, spec.Service)
+	if err != nil {
+		return nil, err
+	}
+	if identity(r.Spec) != identity(spec) || !service || r.Status.Phase != "" {
+		return nil, fmt.Errorf("create release %s/%s: %w, of revision %s in slot %s after %s in slot %s",
+			namespace, spec.Name(), ErrTaken, r.Spec.Candidate.Revision, r.Spec.Candidate.Slot, r.Spec.Stable.Revision, r.Spec.Stable.Slot)
 	}
 	return r, nil
 }
@@ -125,6 +130,8 @@ func (s *Store) cutOver(ctx context.Context, r *v1alpha1.Release, next release.S
 	switch {
 	case next.Cutover.IsZero() || next.Cutover == r.Spec.Cutover:
 		return r, nil
+	case !r.Spec.Cutover.IsZero() && r.Status.Cutover != r.Spec.Cutover:
+		return r, nil // somebody else's word, which was not taken; the schedule is immutable, and the status has the true one
 	case !r.Spec.Cutover.IsZero():
 		return nil, fmt.Errorf("the cutover was at %s and can't become %s", r.Spec.Cutover, next.Cutover)
 	}

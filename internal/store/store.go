@@ -45,6 +45,17 @@ func New(c Config) *Store { return &Store{objects: c.Objects, held: c.Held} }
 // IsConflict tells whether a save failed since the object has changed: load it and decide again.
 func IsConflict(err error) bool { return apierrors.IsConflict(err) }
 
+// IsRefused tells whether a write failed for good: the API server finds something wrong with what is written or
+// forbids it, or it is too large. The world has to change before it can succeed.
+func IsRefused(err error) bool {
+	var large *TooLargeError
+	return errors.As(err, &large) || apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) ||
+		apierrors.IsRequestEntityTooLargeError(err) || apierrors.IsMethodNotSupported(err)
+}
+
+// ErrTaken is what Create gives when there is another release of that name.
+var ErrTaken = errors.New("there is another one of that name")
+
 // IsMissing tells whether a load failed since there is no such object. That the API server does not
 // know the kind at all is something else.
 func IsMissing(err error) bool {

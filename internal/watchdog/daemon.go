@@ -34,6 +34,8 @@ type Daemon struct {
 	probes  probes
 	trusted trusted
 	ears    ears
+	vouched vouched
+	begun   unmade
 	fleet   fleet
 	away    away
 	clocks  clocks
@@ -63,6 +65,8 @@ func New(o Options) *Daemon {
 		ticks:    ticks{last: map[string]int64{}, at: map[string]time.Time{}},
 		trusted:  trusted{quiet: map[Key]bool{}},
 		ears:     ears{knocks: map[Key]chan struct{}{}},
+		vouched:  vouched{names: map[string]bool{}},
+		begun:    unmade{since: map[Key]signal.Instant{}},
 		fleet:    fleet{decided: map[string]release.Rollback{}},
 		away:     away{servers: map[string]*server{}},
 		owns:     owns{ahead: map[string]signal.Duration{}},

@@ -13,21 +13,28 @@ import (
 func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int, l *looking) (release.Observed, error) {
 	r, set, ahead := records[i], d.settings(), d.own(records[i])
 	at := d.now().Add(ahead)
-	o := release.Observed{Now: at, Namespace: r.Namespace, Spec: r.Spec, Plan: p.Plan, Mode: mode(p.Plan, set.Mode),
+	ours := d.ours(p, r)
+	if !ours {
+		p.Plan = nil
+	}
+	own := p.Plan.For(r.Spec)
+	o := release.Observed{Now: at, Namespace: r.Namespace, Spec: r.Spec, Plan: own, Mode: mode(own, set.Mode),
 		Newer: newer(records, i), BlindFor: set.BlindFor, Breaker: set.Breaker,
 		PagesPerHour: set.PagesPerHour, Pages: pages(p.Ledger, records, i)}
-	if !p.Gone && p.Plan == nil {
+	o.Edited = own != p.Plan && !r.Spec.Service.Is(p.Plan)
+	o.Unvouched = !ours && !d.vouched.has(r.Name())
+	if !p.Gone && ours && p.Plan == nil {
 		o.Invalid = invalid(p.Problems)
 	}
 	o.Spec.People = d.people(r, r.Spec.People)
-	o.Sinks = sinks(toTell(p.Plan, r.State), set.Sinks)
+	o.Sinks = sinks(toTell(own, r.State, o.Unvouched), set.Sinks)
 	o.Outcomes = d.book.outcomes(r, o.Sinks, at)
-	plan := release.InForce(p.Plan, r.State)
+	plan := release.InForce(own, r.Namespace, r.Spec, r.State)
 	if plan == nil {
 		return o, nil
 	}
-	need := release.Need(r.State, o.Spec.People, p.Plan, at, d.ticks.of(r.Name()))
-	sight, err := d.Observe(ctx, plan, p.Ledger.Routes, need.Live)
+	need := release.Need(r.State, o.Spec.People, own, at, d.ticks.of(r.Name()))
+	sight, err := d.Observe(ctx, plan, p.Ledger.Memory(plan.VirtualService), need.Live)
 	if err != nil {
 		return o, err
 	}
@@ -51,14 +58,23 @@ func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int,
 	return o, nil
 }
 
-// toTell names the sinks of a release. Where its policy has none to say, those of the frozen plan and
-// those that have been told something are told the rest: an incident that was opened must be closed.
-func toTell(plan *release.Plan, s release.State) []string {
+// ours tells whether the policy's ledger knows a release, and keeps that for when the policy is gone.
+func (d *Daemon) ours(p Policy, r Record) bool {
+	if p.Gone || !p.Ledger.Knows(r.Spec.Number) {
+		return false
+	}
+	d.vouched.add(r.Name())
+	return true
+}
+
+// toTell names the sinks of a release. Where its policy has none to say, those of the frozen plan, if somebody vouches
+// for it, and those that have been told something are told the rest: an incident that was opened must be closed.
+func toTell(plan *release.Plan, s release.State, unvouched bool) []string {
 	if plan != nil {
 		return plan.Notify
 	}
 	var names []string
-	if s.Ladder != nil {
+	if s.Ladder != nil && !unvouched {
 		names = slices.Clone(s.Ladder.Plan.Notify)
 	}
 	for _, t := range s.Told {
@@ -88,7 +104,7 @@ func newer(records []Record, i int) []release.Newer {
 	var out []release.Newer
 	for _, r := range records {
 		if r.Spec.Number > records[i].Spec.Number {
-			out = append(out, release.Newer{Name: r.Spec.Name(), Slot: r.Spec.Candidate.Slot,
+			out = append(out, release.Newer{Name: r.Spec.Name(), Slot: sameSlot(records[i].Spec, r.Spec),
 				Traffic: r.State.Phase != release.Deployed && r.State.Phase != "" && !r.State.Over()})
 		}
 	}
@@ -104,6 +120,18 @@ func pages(l release.Ledger, records []Record, i int) []release.Page {
 		}
 	}
 	return out
+}
+
+// sameSlot names the slot of the newer release if the older one calls the same thing so: slots may have been edited.
+func sameSlot(older, newer release.Spec) string {
+	if older.Service != nil && newer.Service != nil {
+		was, _ := older.Service.Slot(newer.Candidate.Slot)
+		is, _ := newer.Service.Slot(newer.Candidate.Slot)
+		if was.Deployment != is.Deployment {
+			return ""
+		}
+	}
+	return newer.Candidate.Slot
 }
 
 // sinks gives the sinks that a plan names, those that the daemon knows.

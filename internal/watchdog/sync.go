@@ -39,6 +39,10 @@ type looking struct {
 	world release.World
 	// knocks are the wake-ups since it began.
 	knocks <-chan struct{}
+	// ended are releases that the ledger has open and that are over.
+	ended []int64
+	// sure is whether the ledger is known to be the newest, so that what it does not know is not ours.
+	sure bool
 }
 
 func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, error) {
@@ -52,23 +56,30 @@ func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, e
 		return 0, fmt.Errorf("read releases of %s: %w", k, err)
 	}
 	var errs []error
+	if records, err = d.reclaim(ctx, p, records, l); err != nil {
+		errs = append(errs, fmt.Errorf("policy %s: %w", k, err))
+	}
 	switch {
 	case p.Plan != nil:
 		d.meet(p.Plan.Prometheus)
-		if records, err = d.detect(ctx, p, records, l); err != nil {
+		if p, records, err = d.detect(ctx, p, records, l); err != nil {
 			errs = append(errs, fmt.Errorf("detect releases of %s: %w", k, err))
 		}
 	case p.Gone:
 		d.buckets.forget(k)
 		d.budgets.forget(k)
+		l.sure = true
 	default:
 		d.buckets.forget(k)
-		if err := d.saveLedger(ctx, p, p.Ledger, p.Problems); err != nil {
+		if p, err = d.invalid(ctx, p, records, l); err != nil {
 			errs = append(errs, fmt.Errorf("say what is wrong with policy %s: %w", k, err))
 		}
 	}
 	var wake signal.Instant
 	for _, i := range d.wordsFirst(records) {
+		if !l.sure && !p.Ledger.Knows(records[i].Spec.Number) {
+			continue
+		}
 		if !records[i].State.Active() {
 			errs = append(errs, d.tidy(ctx, records[i], l))
 			continue
@@ -80,7 +91,11 @@ func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, e
 		wake = earlier(wake, at)
 		if !records[i].State.Active() {
 			d.book.forget(records[i].Name())
+			d.vouched.forget(records[i].Name())
 		}
+	}
+	if errors.Join(errs...) == nil {
+		d.resolve(k, release.CodeSaveRefused)
 	}
 	if p.Plan != nil && errors.Join(errs...) == nil {
 		at, err := d.lookAtBuckets(ctx, p, records, l)
@@ -89,6 +104,18 @@ func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, e
 		wake, errs = earlier(wake, at), append(errs, err)
 	}
 	return wake, errors.Join(errs...)
+}
+
+// invalid says what is wrong with a policy.
+func (d *Daemon) invalid(ctx context.Context, p Policy, records []Record, l *looking) (Policy, error) {
+	if strange(p.Ledger, records) {
+		var err error
+		if p, err = d.Fresh(ctx, p); err != nil {
+			return p, err
+		}
+	}
+	l.sure = true
+	return p, d.saveLedger(ctx, p, l.ledgerOf(p), p.Problems)
 }
 
 // tidy saves a release once more that needs no more care and yet is listed: whoever saved it last died
@@ -139,51 +166,6 @@ func intends(r Record) bool {
 	return r.State.Phase == "" || r.State.Ladder != nil && r.State.Ladder.Step != release.Done || r.State.Over() || !r.State.Settled
 }
 
-// detect makes the releases that begin, and saves the ledger after them: a crash in between finds the
-// release again by its number. It gives the releases that are known even if something fails.
-func (d *Daemon) detect(ctx context.Context, p Policy, records []Record, l *looking) ([]Record, error) {
-	sight, err := d.Observe(ctx, p.Plan, p.Ledger.Routes, false)
-	if err != nil {
-		return records, err
-	}
-	ledger, births := release.Detect(p.Ledger, opens(records), sight.World, d.now())
-	if len(births) > 0 {
-		// A birth is decided on what is so now, not on what the caches remember.
-		if p, err = d.Fresh(ctx, p); err != nil {
-			return records, err
-		}
-		if records, sight, err = d.live(ctx, p, records); err != nil {
-			return records, err
-		}
-		ledger, births = release.Detect(p.Ledger, opens(records), sight.World, d.now())
-	}
-	ledger.Routes, l.world = sight.Routes, sight.World
-	for _, spec := range births {
-		spec.Policy = p.Key.Name
-		r, err := d.Create(ctx, Record{Namespace: p.Key.Namespace, Spec: spec})
-		if err != nil {
-			return records, fmt.Errorf("create release %s: %w", spec.Name(), err)
-		}
-		l.wrote = true
-		records = append(records, r)
-	}
-	problems := append(slices.Clone(p.Problems), sight.Problems...)
-	if err := d.saveLedger(ctx, p, ledger, problems); err != nil {
-		return records, fmt.Errorf("save the policy's status: %w", err)
-	}
-	return records, nil
-}
-
-// live reads the releases and the world anew from the API server.
-func (d *Daemon) live(ctx context.Context, p Policy, records []Record) ([]Record, Sight, error) {
-	fresh, err := d.Releases(ctx, p.Key, true)
-	if err != nil {
-		return records, Sight{}, err
-	}
-	sight, err := d.Observe(ctx, p.Plan, p.Ledger.Routes, true)
-	return fresh, sight, err
-}
-
 func opens(records []Record) []release.Open {
 	var out []release.Open
 	for _, r := range records {
@@ -230,7 +212,7 @@ func (d *Daemon) round(ctx context.Context, p Policy, records []Record, i int, o
 		return o, false, err
 	}
 	o.Outcomes = append(o.Outcomes, outcomes...)
-	changed, err := d.advance(ctx, &records[i], o, p.Ledger.Routes)
+	changed, err := d.advance(ctx, &records[i], o, p.Ledger)
 	if err != nil {
 		return o, false, err
 	}
@@ -260,14 +242,14 @@ func failed(outcomes []release.Outcome) bool {
 }
 
 // advance gives the release its next state and saves it if it differs.
-func (d *Daemon) advance(ctx context.Context, r *Record, o release.Observed, memory []release.RouteMemory) (changed bool, err error) {
+func (d *Daemon) advance(ctx context.Context, r *Record, o release.Observed, ledger release.Ledger) (changed bool, err error) {
 	next := *r
 	next.State = d.decide(*r, &o)
 	if release.Same(r.State, next.State) {
 		return false, nil
 	}
 	if next.State.Phase != r.State.Phase && !o.World.Live {
-		if next.State, err = d.confirm(ctx, *r, &o, memory); err != nil {
+		if next.State, err = d.confirm(ctx, *r, &o, ledger); err != nil {
 			return false, err
 		}
 	}
@@ -289,6 +271,9 @@ func (d *Daemon) keep(ctx context.Context, r *Record, next Record) error {
 	}
 	saved, err := d.Save(ctx, *r, next)
 	if err != nil {
+		if errors.Is(err, ErrRefused) {
+			d.raise(Key{r.Namespace, r.Spec.Policy}, release.CodeSaveRefused, release.Critical, fmt.Sprintf("release %s, %s: %v", r.Spec.Name(), next.State.Phase, err))
+		}
 		if errors.Is(err, ErrConflict) {
 			d.fleet.takeBack(*r)
 		}
@@ -306,12 +291,12 @@ func (d *Daemon) keep(ctx context.Context, r *Record, next Record) error {
 
 // confirm decides a step of the release's life again, on the world as it is: the caches may still show
 // what was so before this process' own last write, and a life that ended does not begin again.
-func (d *Daemon) confirm(ctx context.Context, r Record, o *release.Observed, memory []release.RouteMemory) (release.State, error) {
-	plan := release.InForce(o.Plan, r.State)
+func (d *Daemon) confirm(ctx context.Context, r Record, o *release.Observed, ledger release.Ledger) (release.State, error) {
+	plan := release.InForce(o.Plan, r.Namespace, r.Spec, r.State)
 	if plan == nil {
 		return d.decide(r, o), nil
 	}
-	sight, err := d.Observe(ctx, plan, memory, true)
+	sight, err := d.Observe(ctx, plan, ledger.Memory(plan.VirtualService), true)
 	if err != nil {
 		d.fleet.takeBack(r)
 		d.ticks.again(r.Name())
@@ -361,7 +346,7 @@ func (d *Daemon) settle(ctx context.Context, r Record) error {
 	d.probes.forget(r.Name())
 	d.owns.forget(r.Name())
 	p, err := d.Policy(ctx, Key{r.Namespace, r.Spec.Policy})
-	if err != nil || p.Gone {
+	if err != nil || p.Gone || !p.Ledger.Knows(r.Spec.Number) {
 		return err
 	}
 	ledger := release.Settle(p.Ledger, release.Open{Spec: r.Spec, State: r.State})

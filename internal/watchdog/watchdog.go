@@ -85,6 +85,13 @@ type Freshness struct {
 // ErrConflict is what Save and SaveLedger give when somebody wrote in between: read and decide again.
 var ErrConflict = errors.New("changed in between")
 
+// ErrTaken is what Create gives when another release has the name, and ErrRefused what Create and Save give when
+// trying again is no use: the API server finds something wrong with what is written, or forbids it.
+var (
+	ErrTaken   = errors.New("another release has that name")
+	ErrRefused = errors.New("refused for good")
+)
+
 // Asker says who asks which Prometheus, and how much hangs on the answer.
 type Asker struct {
 	Prometheus string
@@ -113,6 +120,11 @@ type Edges struct {
 	// Probe asks a health endpoint of a policy's namespace how many components fail, and which; an error is that
 	// nothing answers. It may be nil: then what an endpoint would say is unknown.
 	Probe func(ctx context.Context, namespace string, a signal.Ask) (failing int, text string, err error)
+	// Reclaim reads a release that the list lacks by its number, and gives it its labels back if it is not over;
+	// open is false where it is, or is not there.
+	Reclaim func(ctx context.Context, k Key, number int64) (r Record, open bool, err error)
+	// LastNumber gives the greatest number of all releases that are, or seem, a policy's; 0 where there is none.
+	LastNumber func(ctx context.Context, k Key) (int64, error)
 	// Create makes a release; one that is there already with the same identity is given as it is.
 	Create func(ctx context.Context, r Record) (Record, error)
 	// Save writes what differs, fenced by the record's handle.

@@ -190,7 +190,7 @@ func (l *life) edges() watchdog.Edges {
 	return watchdog.Edges{
 		Now:    l.now,
 		Policy: l.policy, Fresh: l.fresh, Releases: l.releases, Active: l.active, Ledgers: l.ledgers, Observe: l.observe, Unready: l.unready,
-		Create: l.create, Save: l.save, SaveLedger: l.saveLedger, Prune: l.prune, Perform: l.perform,
+		Reclaim: l.reclaim, LastNumber: l.lastNumber, Create: l.create, Save: l.save, SaveLedger: l.saveLedger, Prune: l.prune, Perform: l.perform,
 		Befallen: l.befallen, Probe: l.probe,
 		Read: l.read, Newest: l.newest, Clock: l.clock, Buckets: l.buckets, SaveBuckets: l.saveBuckets, Send: l.send, Retry: retry, Say: l.say,
 	}
@@ -285,6 +285,22 @@ func (l *life) create(ctx context.Context, r watchdog.Record) (watchdog.Record, 
 	return call(ctx, l, "Create", true, func(now time.Time) (watchdog.Record, error) {
 		return l.w.services[watchdog.Key{Namespace: r.Namespace, Name: r.Spec.Policy}].create(r.Spec, now)
 	})
+}
+
+func (l *life) reclaim(ctx context.Context, k watchdog.Key, number int64) (watchdog.Record, bool, error) {
+	type answer struct {
+		r    watchdog.Record
+		open bool
+	}
+	a, err := call(ctx, l, "Reclaim", true, func(now time.Time) (answer, error) {
+		r, open := l.w.services[k].reclaim(number, now)
+		return answer{r, open}, nil
+	})
+	return a.r, a.open, err
+}
+
+func (l *life) lastNumber(ctx context.Context, k watchdog.Key) (int64, error) {
+	return call(ctx, l, "LastNumber", false, func(time.Time) (int64, error) { return l.w.services[k].lastNumber(), nil })
 }
 
 // save writes as the store does: the cutover first, then the status, then the label.

@@ -44,8 +44,8 @@ func (s *Service) create(spec release.Spec, now time.Time) (watchdog.Record, err
 	name := spec.Name()
 	if h, ok := s.releases[name]; ok {
 		o := h.live()
-		if o.spec.Candidate.Revision != spec.Candidate.Revision || o.spec.Candidate.Slot != spec.Candidate.Slot || o.spec.Stable.Revision != spec.Stable.Revision {
-			return watchdog.Record{}, fmt.Errorf("create %s: there is another one of that name", name)
+		if o.spec.Candidate.Revision != spec.Candidate.Revision || o.spec.Candidate.Slot != spec.Candidate.Slot || o.spec.Stable.Revision != spec.Stable.Revision || o.state.Phase != "" {
+			return watchdog.Record{}, fmt.Errorf("create %s: %w", name, watchdog.ErrTaken)
 		}
 		return s.record(o), nil
 	}
@@ -55,6 +55,28 @@ func (s *Service) create(spec release.Spec, now time.Time) (watchdog.Record, err
 	s.w.bornOf(s, spec)
 	s.wrote()
 	return s.record(h.live()), nil
+}
+
+// reclaim gives a release that is not over its label back.
+func (s *Service) reclaim(number int64, now time.Time) (watchdog.Record, bool) {
+	h, ok := s.releases[s.releaseName(number)]
+	if !ok || h.live().state.Phase != "" && !h.live().state.Active() {
+		return watchdog.Record{}, false
+	}
+	if o := h.live(); !o.active {
+		o.active = true
+		o.version++
+		h.put(now, o)
+		s.wrote()
+	}
+	return s.record(h.live()), true
+}
+
+func (s *Service) lastNumber() (last int64) {
+	for _, h := range s.releases {
+		last = max(last, h.live().spec.Number)
+	}
+	return last
 }
 
 // wrote counts a write of the daemon's, of which its cache will wake it.

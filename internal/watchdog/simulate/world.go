@@ -40,8 +40,9 @@ type World struct {
 	stale     stale
 	dataPlane time.Duration // how long traffic takes to follow the weights
 	rates     map[string]float64
-	probes    int // of health endpoints
-	lost      int // deliveries that arrived, and whose answer did not
+	refused   map[string]bool // edges whose writes the API server refuses for good
+	probes    int             // of health endpoints
+	lost      int             // deliveries that arrived, and whose answer did not
 	chance    *rand.Rand
 
 	life    *life
@@ -61,7 +62,7 @@ func NewWorld() *World {
 		Sinks: map[string]*Sink{"oncall": newSink(true), "chat": newSink(false)}, Workers: 1, Takes: 20 * time.Millisecond,
 		settings: watchdog.Settings{Mode: release.Enforce, Breaker: release.Breaker{Namespaces: 3, Rollbacks: 3, Within: 10 * minute}, BlindFor: 2 * minute, PageExpires: 24 * hour, PagesPerHour: 6,
 			Sinks: map[string]bool{"oncall": true, "chat": false}},
-		lag: 100 * time.Millisecond, dataPlane: 3 * time.Second, rates: map[string]float64{}}
+		lag: 100 * time.Millisecond, dataPlane: 3 * time.Second, rates: map[string]float64{}, refused: map[string]bool{}}
 }
 
 // Settings are the daemon's file.
@@ -116,11 +117,21 @@ func (w *World) Fail(point string, share float64) {
 	w.rates[point] = share
 }
 
+// Refuse lets the API server refuse the writes of an edge for good, or no more.
+func (w *World) Refuse(point string, does bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refused[point] = does
+}
+
 var errAPI = errors.New("the API server does not answer")
 
 func (w *World) fails(point string, after bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.refused[point] {
+		return watchdog.ErrRefused
+	}
 	for p, share := range w.rates {
 		if share > 0 && strings.HasPrefix(point, p) && (share >= 1 && !after || w.chance != nil && w.chance.Float64() < share) {
 			return errAPI

@@ -1,0 +1,204 @@
+package watchdog_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+	"github.com/knowledgebeast/greenwatch/internal/watchdog/simulate"
+)
+
+// shifting is a status that asks for the weights to be set, by the plan of a service.
+func shifting(spec release.Spec, p *release.Plan) release.State {
+	at := signal.At(time.Now())
+	plan := *p.DeepCopy()
+	if spec.Service != nil {
+		plan = *plan.For(spec)
+	}
+	plan.Namespace, plan.Policy = "production", spec.Policy
+	return release.State{Phase: release.RollingBack, FirstTraffic: at, Share: 100, Readiness: release.Hot,
+		Verdict: release.Standing{Tier: judge.Rollback, Since: at},
+		Ladder: &release.Ladder{Step: release.Shift, By: "mallory", Decided: at, Verdict: judge.Verdict{At: at, Tier: judge.Rollback}, Plan: plan,
+			Routes: []string{"main"}, Needed: 1}}
+}
+
+// The promise no-deputy: a release that greenwatch did not make is acted on by nobody, with a policy, without one, and
+// after the process has changed; the control is the same status in one of greenwatch's own.
+func TestAReleaseThatGreenwatchDidNotMakeDoesNothing(t *testing.T) {
+	for name, prepare := range map[string]func(*simulate.World, *simulate.Service){
+		"beside the policy":            func(*simulate.World, *simulate.Service) {},
+		"without a policy":             func(_ *simulate.World, s *simulate.Service) { s.Remove() },
+		"without a policy, and anew":   func(w *simulate.World, s *simulate.Service) { s.Remove(); w.Kill(time.Second) },
+		"before the policy was made":   func(_ *simulate.World, s *simulate.Service) { s.Remove(); s.MakeAgain(week(lone)) },
+		"with caches that lag behind":  func(w *simulate.World, _ *simulate.Service) { w.Freeze() },
+		"while a real one is deployed": func(_ *simulate.World, s *simulate.Service) { s.Deploy(blue, "blue-2") },
+	} {
+		for _, number := range []int64{1, 2, 77} {
+			t.Run(name, func(t *testing.T) {
+				live(t, func(t *testing.T, w *simulate.World) {
+					s := w.Add("service", week(lone))
+					w.Until(s.Known)
+					spec := release.Spec{Policy: "service", Number: number, FirstSeen: signal.At(time.Now()),
+						Candidate: release.Side{Slot: blue, Revision: "blue-1"}, Stable: release.Side{Slot: green, Revision: "green-0"}}
+					s.Plant(spec, shifting(spec, week(lone)))
+					prepare(w, s)
+					time.Sleep(10 * time.Minute)
+					w.Thaw()
+					time.Sleep(10 * time.Minute)
+					if s.Moves(number) != 0 || s.Share(blue) != 1 {
+						t.Errorf("moved %d times, blue has %v", s.Moves(number), s.Share(blue))
+					}
+					if _, state, _ := s.Release(number); !state.Over() {
+						t.Errorf("it goes on as %s", state.Phase)
+					}
+				})
+			})
+		}
+	}
+	live(t, func(t *testing.T, w *simulate.World) {
+		s := w.Add("service", week(lone))
+		w.Until(s.Known)
+		s.Cutover(green, "green-2")
+		w.Until(s.In(1, release.Watching))
+		s.Forge(1, func(spec release.Spec, state *release.State) {
+			forged := shifting(spec, week(lone))
+			forged.Cutover, forged.Grid = state.Cutover, state.Grid
+			*state = forged
+		})
+		w.Until(func() bool { return s.Moves(1) == 1 })
+		if s.Moves(1) != 1 {
+			t.Error("the control: greenwatch's own release was not moved by it")
+		}
+	})
+}
+
+// A release whose label is taken away is watched all the same, and gets it back; one that was deleted is not looked for
+// for ever. The control is TestQuietGuardWritesNothing: the label stays, and it is rolled back.
+func TestALabelThatIsTakenEndsNoWatch(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		live(t, func(t *testing.T, w *simulate.World) {
+			s := w.Add("service", week(lone))
+			w.Until(s.Known)
+			s.Cutover(green, "green-2")
+			w.Until(s.In(1, release.Watching))
+			s.Unlist(1)
+			if restart {
+				w.Kill(time.Second)
+			}
+			time.Sleep(time.Minute)
+			if !s.Listed(1) {
+				t.Error("it has not got its label back within a minute")
+			}
+			s.Serve("green-2", simulate.Bad)
+			time.Sleep(20 * time.Minute)
+			if s.Moves(1) != 1 {
+				t.Errorf("moved %d times, want once", s.Moves(1))
+			}
+		})
+	}
+}
+
+// A policy that is deleted and made again goes on after the numbers of its releases.
+func TestAPolicyThatIsMadeAgainIsWatched(t *testing.T) {
+	for _, wait := range []time.Duration{0, time.Minute} {
+		live(t, func(t *testing.T, w *simulate.World) {
+			s := w.Add("service", week(lone))
+			w.Until(s.Known)
+			s.Cutover(green, "green-2")
+			w.Until(s.In(1, release.Watching))
+			s.Remove()
+			time.Sleep(wait)
+			s.MakeAgain(week(lone))
+			time.Sleep(time.Minute)
+			if s.Phase(1) != release.Orphaned {
+				t.Errorf("the former policy's release is %s", s.Phase(1))
+			}
+			s.Serve("blue-3", simulate.Bad)
+			s.Cutover(blue, "blue-3")
+			time.Sleep(20 * time.Minute)
+			if s.Moves(2) != 1 || s.Share(blue) != 0 {
+				t.Errorf("release 2 is %s, moved %d times, blue has %v", s.Phase(2), s.Moves(2), s.Share(blue))
+			}
+		})
+	}
+}
+
+// A number that somebody else has taken keeps no release from beginning.
+func TestATakenNumberKeepsNoReleaseFromBeginning(t *testing.T) {
+	live(t, func(t *testing.T, w *simulate.World) {
+		s := w.Add("service", week(lone))
+		w.Until(s.Known)
+		for _, n := range []int64{1, 2, 5} {
+			s.Plant(release.Spec{Policy: "service", Number: n, Candidate: release.Side{Slot: green, Revision: "x"}, Stable: release.Side{Slot: blue, Revision: "y"}},
+				release.State{Phase: release.Accepted, Settled: true})
+		}
+		s.Serve("green-2", simulate.Bad)
+		s.Cutover(green, "green-2")
+		time.Sleep(20 * time.Minute)
+		if s.Moves(6) != 1 {
+			t.Errorf("release 6 is %s", s.Phase(6))
+		}
+	})
+}
+
+// What keeps a policy from being watched, or a release from being saved, pages once, and is over when it is.
+func TestWhatIsRefusedForGoodPagesOnce(t *testing.T) {
+	for _, c := range []struct {
+		edge string
+		code release.Code
+	}{{"Create", release.CodeNotWatched}, {"Save.status", release.CodeSaveRefused}} {
+		t.Run(c.edge, func(t *testing.T) {
+			live(t, func(t *testing.T, w *simulate.World) {
+				s := w.Add("service", week(lone))
+				w.Until(s.Known)
+				w.Refuse(c.edge, true)
+				s.Serve("green-2", simulate.Bad)
+				s.Cutover(green, "green-2")
+				time.Sleep(20 * time.Minute)
+				key := "production/service/1/" + string(c.code)
+				if opened, triggers, _, open := w.Incident("oncall", key); opened != 1 || triggers != 1 || !open {
+					t.Errorf("%s: opened %d times by %d triggers, open: %v", key, opened, triggers, open)
+				}
+				if s.Moves(1) != 0 {
+					t.Error("moved by what could not be saved")
+				}
+				w.Refuse(c.edge, false)
+				time.Sleep(20 * time.Minute)
+				if s.Moves(1) != 1 {
+					t.Errorf("moved %d times when it could be, want once", s.Moves(1))
+				}
+				time.Sleep(40 * time.Minute)
+				if opened, _, _, open := w.Incident("oncall", key); opened != 1 || open {
+					t.Errorf("%s: opened %d times, open: %v; want it over", key, opened, open)
+				}
+			})
+		})
+	}
+}
+
+// An edit of slots while a release is active takes force with the next, and through a restart.
+func TestAnEditTakesForceWithTheNextRelease(t *testing.T) {
+	live(t, func(t *testing.T, w *simulate.World) {
+		s := w.Add("service", week(lone))
+		w.Until(s.Known)
+		s.Cutover(green, "green-2")
+		w.Until(s.In(1, release.Watching))
+		s.Edit(func(p *release.Plan) { p.Slots[0].Host, p.Slots[1].Host = "evil", "blue" })
+		time.Sleep(time.Minute)
+		w.Kill(time.Second)
+		s.Serve("green-2", simulate.Bad)
+		time.Sleep(20 * time.Minute)
+		spec, state, _ := s.Release(1)
+		if s.Moves(1) != 1 || state.Ladder == nil || state.Ladder.Plan.Slots[0].Host != "blue" || spec.Service.Slots[0].Host != "blue" {
+			t.Fatalf("moved %d times, by %+v", s.Moves(1), state.Ladder)
+		}
+		time.Sleep(2 * time.Hour)
+		s.Cutover(green, "green-4")
+		time.Sleep(time.Minute)
+		if spec, _, _ := s.Release(2); spec.Service == nil || spec.Service.Slots[0].Host != "evil" {
+			t.Errorf("the next release goes by %+v", spec.Service)
+		}
+	})
+}
