@@ -7,6 +7,7 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
+	"github.com/knowledgebeast/greenwatch/internal/watchdog"
 	"github.com/knowledgebeast/greenwatch/internal/watchdog/simulate"
 )
 
@@ -57,6 +58,34 @@ func TestAReleaseThatGreenwatchDidNotMakeDoesNothing(t *testing.T) {
 			})
 		}
 	}
+	live(t, func(t *testing.T, w *simulate.World) { // nor does it end the watch of another, withhold, or use up its pages
+		w.Set(func(s *watchdog.Settings) { s.PagesPerHour = 3 })
+		s := w.Add("service", week(lone))
+		w.Until(s.Known)
+		s.Cutover(green, "green-2")
+		w.Until(s.In(1, release.Watching))
+		time.Sleep(10 * time.Minute)
+		s.Serve("green-2", simulate.Bad)
+		w.Freeze() // what was planted is seen by some reads and not by others
+		time.AfterFunc(2*time.Minute, w.Thaw)
+		for n := int64(7); n < 12; n++ {
+			spec := release.Spec{Policy: "service", Number: n, FirstSeen: signal.At(time.Now()),
+				Candidate: release.Side{Slot: green, Revision: "green-2"}, Stable: release.Side{Slot: blue, Revision: "blue-1"}}
+			state := shifting(spec, week(lone))
+			state.Ladder.Automatic = true
+			for e := range int64(4) {
+				state.Incidents = append(state.Incidents, release.Incident{Code: release.CodeConsider, Episode: e, Severity: release.Critical, Opened: signal.At(time.Now())})
+			}
+			s.Plant(spec, state)
+		}
+		time.Sleep(20 * time.Minute)
+		if s.Moves(1) != 1 {
+			t.Errorf("greenwatch's own is %s, moved %d times", s.Phase(1), s.Moves(1))
+		}
+		if opened, _, _, _ := w.Incident("oncall", "production/service-1/1/Rollback"); opened != 1 {
+			t.Errorf("its page was opened %d times", opened)
+		}
+	})
 	live(t, func(t *testing.T, w *simulate.World) {
 		s := w.Add("service", week(lone))
 		w.Until(s.Known)

@@ -17,10 +17,10 @@ func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int,
 	if !ours {
 		p.Plan = nil
 	}
-	own := p.Plan.For(r.Spec)
+	own, others := p.Plan.For(r.Spec), d.others(p, records, i)
 	o := release.Observed{Now: at, Namespace: r.Namespace, Spec: r.Spec, Plan: own, Mode: mode(own, set.Mode),
-		Newer: newer(records, i), BlindFor: set.BlindFor, Breaker: set.Breaker,
-		PagesPerHour: set.PagesPerHour, Pages: pages(p.Ledger, records, i)}
+		Newer: newer(others, r), BlindFor: set.BlindFor, Breaker: set.Breaker,
+		PagesPerHour: set.PagesPerHour, Pages: pages(p.Ledger, others, r)}
 	o.Edited = own != p.Plan && !r.Spec.Service.Is(p.Plan)
 	o.Unvouched = !ours && !d.vouched.has(r.Name())
 	if !p.Gone && ours && p.Plan == nil {
@@ -67,6 +67,11 @@ func (d *Daemon) ours(p Policy, r Record) bool {
 	return true
 }
 
+// knows tells whether greenwatch made a release, as far as its policy's ledger or this process knows.
+func (d *Daemon) knows(r Record, l release.Ledger) bool {
+	return l.Knows(r.Spec.Number) || d.vouched.has(r.Name())
+}
+
 // toTell names the sinks of a release. Where its policy has none to say, those of the frozen plan, if somebody vouches
 // for it, and those that have been told something are told the rest: an incident that was opened must be closed.
 func toTell(plan *release.Plan, s release.State, unvouched bool) []string {
@@ -99,12 +104,24 @@ func invalid(problems []Problem) string {
 	return fmt.Sprintf("%s: %s", problems[0].Reason, problems[0].Message)
 }
 
+// others gives the policy's other releases, those that are ours: what somebody else made supersedes nobody, and uses
+// up nobody's pages.
+func (d *Daemon) others(p Policy, records []Record, i int) []Record {
+	var out []Record
+	for j, r := range records {
+		if j != i && d.knows(r, p.Ledger) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 // newer lists the releases that come after one.
-func newer(records []Record, i int) []release.Newer {
+func newer(others []Record, than Record) []release.Newer {
 	var out []release.Newer
-	for _, r := range records {
-		if r.Spec.Number > records[i].Spec.Number {
-			out = append(out, release.Newer{Name: r.Spec.Name(), Slot: sameSlot(records[i].Spec, r.Spec),
+	for _, r := range others {
+		if r.Spec.Number > than.Spec.Number {
+			out = append(out, release.Newer{Name: r.Spec.Name(), Slot: sameSlot(than.Spec, r.Spec),
 				Traffic: r.State.Phase != release.Deployed && r.State.Phase != "" && !r.State.Over()})
 		}
 	}
@@ -112,12 +129,10 @@ func newer(records []Record, i int) []release.Newer {
 }
 
 // pages are those of the policy's other releases, which its budget counts.
-func pages(l release.Ledger, records []Record, i int) []release.Page {
-	out := l.PagesBut(records[i].Spec.Number)
-	for j, r := range records {
-		if j != i {
-			out = append(out, r.State.Pages()...)
-		}
+func pages(l release.Ledger, others []Record, but Record) []release.Page {
+	out := l.PagesBut(but.Spec.Number)
+	for _, r := range others {
+		out = append(out, r.State.Pages()...)
 	}
 	return out
 }

@@ -314,6 +314,7 @@ func (d *Daemon) decide(r Record, o *release.Observed) release.State {
 		return d.fleet.note(r, release.Advance(r.State, *o))
 	}
 	active, ledgers := d.Active(), d.Ledgers()
+	active = slices.DeleteFunc(active, func(o Record) bool { return !d.knows(o, ledgers[Key{o.Namespace, o.Spec.Policy}]) })
 	d.fleet.mu.Lock()
 	defer d.fleet.mu.Unlock()
 	d.fleet.expire(o.Now, o.Breaker.Within)
