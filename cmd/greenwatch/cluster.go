@@ -35,6 +35,7 @@ type cluster struct {
 	live      rollout.Source
 	born      rollout.Born
 	befallen  rollout.Befallen
+	leads     *leadingTo
 	unready   rollout.Unready
 	full      atomic.Bool
 	defaults  func() policy.Defaults
@@ -288,6 +289,17 @@ func (c *cluster) observe(ctx context.Context, plan *release.Plan, memory []rele
 	return out, nil
 }
 
+// leadsTo tells what is wrong with where a slot's destination leads. That it can't be told is said once.
+func (c *cluster) leadsTo(ctx context.Context, namespace string, slot release.Slot, live bool) string {
+	wrong, err := c.leads.of(ctx, namespace, slot, live)
+	if err != nil && ctx.Err() == nil {
+		c.leads.untold.Do(func() {
+			c.log.Warn("where destinations lead can't be told; rollbacks go by what routes led to alone", zap.Error(err))
+		})
+	}
+	return wrong
+}
+
 func (c *cluster) tick(k watchdog.Key, w *release.World, now gwsignal.Instant, tick bool) {
 	if tick {
 		c.unready.Tick(name(k), w, now)
@@ -470,11 +482,12 @@ func newCluster(log *zap.Logger, client kubernetes.Interface, objects dynamic.In
 	return &cluster{
 		log:   log,
 		store: store.New(store.Config{Objects: objects, Held: held}),
-		actor: act.New(act.Config{Apps: client.AppsV1(), Objects: objects, Held: held}),
+		actor: act.New(act.Config{Apps: client.AppsV1(), Objects: objects, Leads: rollout.LiveLeads(client, objects), Held: held}),
 		live:  rollout.Live(client.AppsV1(), objects),
 		born:  rollout.LiveBorn(client.AppsV1()),
 
 		befallen: rollout.LiveBefallen(client),
+		leads:    newLeading(rollout.LiveLeads(client, objects)),
 	}
 }
 

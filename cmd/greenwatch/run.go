@@ -116,7 +116,7 @@ func runDaemon(ctx context.Context, o cli.RunOptions) error {
 func edges(c *cluster, s servers, ask prober, to sinks, speak speaker) watchdog.Edges {
 	return watchdog.Edges{
 		Policy: c.policy, Fresh: c.fresh, Releases: c.active, Active: c.all, Ledgers: c.ledgers,
-		Observe: c.observe, Unready: c.tick, Befallen: c.befallen, Probe: ask,
+		Observe: c.observe, Unready: c.tick, Leads: c.leadsTo, Befallen: c.befallen, Probe: ask,
 		Reclaim: c.reclaim, LastNumber: c.lastNumber, Create: c.create, Save: c.save, SaveLedger: c.saveLedger, Prune: c.prune,
 		Perform: c.perform,
 		Read:    s.read, Newest: s.newest, Clock: s.clock, Buckets: s.buckets, SaveBuckets: c.saveBuckets, Overspent: s.overspent, SaveBudget: c.saveBudget,

@@ -9,6 +9,7 @@ import (
 	typedappsv1 "k8s.io/client-go/kubernetes/typed/apps/v1"
 
 	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/rollout"
 )
 
 // FieldManager is the name under which greenwatch writes.
@@ -18,6 +19,8 @@ const FieldManager = "greenwatch"
 type Config struct {
 	Apps    typedappsv1.AppsV1Interface
 	Objects dynamic.Interface
+	// Leads tells where a destination leads; nil where nobody asks.
+	Leads rollout.Leads
 	// Held tells whether the lease is held and was renewed in time; an error says why not. It is
 	// asked right before each write.
 	Held func() error
@@ -27,12 +30,13 @@ type Config struct {
 type Actor struct {
 	apps    typedappsv1.AppsV1Interface
 	objects dynamic.Interface
+	leads   rollout.Leads
 	held    func() error
 }
 
 // New makes an Actor.
 func New(c Config) *Actor {
-	return &Actor{apps: c.Apps, objects: c.Objects, held: c.Held}
+	return &Actor{apps: c.Apps, objects: c.Objects, leads: c.Leads, held: c.Held}
 }
 
 // Perform performs ScaleUp, SetShares or ScaleAway for a release of the namespace and says how it went, with

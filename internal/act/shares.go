@@ -44,6 +44,7 @@ func (a *Actor) see(ctx context.Context, o order) (s seen, err error) {
 		func() (err error) { s.ready, err = a.stableReady(ctx, o); return err },
 		func() (err error) { s.serving, err = a.candidateReady(ctx, o); return err },
 		func() (err error) { s.routing, err = a.virtualService(ctx, o); return err },
+		func() error { return a.leadsThere(ctx, o) },
 	}
 	errs := make([]error, len(reads))
 	var all sync.WaitGroup
@@ -52,6 +53,18 @@ func (a *Actor) see(ctx context.Context, o order) (s seen, err error) {
 	}
 	all.Wait()
 	return s, cmp.Or(errs...)
+}
+
+// leadsThere refuses a destination of stable's that leads elsewhere than to its pods. Where that can't be told, what
+// the route leads to, or led to, is taken for what it is.
+func (a *Actor) leadsThere(ctx context.Context, o order) error {
+	if a.leads == nil {
+		return nil
+	}
+	if wrong, err := a.leads(ctx, o.namespace, o.stable.Slot); err == nil && wrong != "" {
+		return refuse("the destination of slot %s is unusable: %s", o.stable.Name, wrong)
+	}
+	return nil
 }
 
 // stableReady is how many replicas of stable are ready; there has to be a stable.

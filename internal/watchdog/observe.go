@@ -39,6 +39,7 @@ func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int,
 		return o, err
 	}
 	o.World = sight.World
+	d.see(ctx, r, plan, &o.World)
 	d.unready(p.Key, &o.World, ahead, need.Guard || need.Stable)
 	err = d.unlessSpoken(ctx, p.Key, l, records, func(ctx context.Context) {
 		m := measurement{plan: plan, record: r, need: need, own: ahead}
@@ -56,6 +57,19 @@ func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int,
 		d.ticks.rest(r.Name())
 	}
 	return o, nil
+}
+
+// see fills in whether stable's destination can be given traffic, as long as it may have to be.
+func (d *Daemon) see(ctx context.Context, r Record, plan *release.Plan, w *release.World) {
+	slot, ok := plan.Slot(r.Spec.Stable.Slot)
+	if d.Leads == nil || !ok || r.State.Over() || r.State.Phase == release.RolledBack {
+		return
+	}
+	for i := range w.Slots {
+		if w.Slots[i].Slot == slot.Name {
+			w.Slots[i].Unusable = d.Leads(ctx, r.Namespace, slot, w.Live)
+		}
+	}
 }
 
 // ours tells whether the policy's ledger knows a release, and keeps that for when the policy is gone.

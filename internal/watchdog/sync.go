@@ -303,6 +303,7 @@ func (d *Daemon) confirm(ctx context.Context, r Record, o *release.Observed, led
 		return r.State, err
 	}
 	o.World = sight.World
+	d.see(ctx, r, plan, &o.World)
 	d.unready(Key{r.Namespace, r.Spec.Policy}, &o.World, d.own(r), false)
 	return d.decide(r, o), nil
 }

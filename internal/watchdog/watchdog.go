@@ -113,6 +113,9 @@ type Edges struct {
 	Ledgers func() map[Key]release.Ledger
 	// Observe looks at the slots and the routes.
 	Observe func(ctx context.Context, plan *release.Plan, memory []release.RouteMemory, live bool) (Sight, error)
+	// Leads tells what is wrong with where a slot's destination leads; empty where nothing is, or nobody can tell. It
+	// may be nil.
+	Leads func(ctx context.Context, namespace string, slot release.Slot, live bool) (wrong string)
 	// Unready fills in since when slots have had no ready replica; a tick of the guard counts.
 	Unready func(k Key, w *release.World, now signal.Instant, tick bool)
 	// Befallen tells what has befallen the pods of a Deployment's revision since a moment, until now.

@@ -55,7 +55,7 @@ func daemonsRights() []string {
 		"create events", "patch events",
 		"get deployments.apps", "list deployments.apps", "watch deployments.apps",
 		"update deployments/scale.apps",
-		"list replicasets.apps", "list pods", "get services",
+		"list replicasets.apps", "list pods", "get services", "list destinationrules.networking.istio.io",
 		"get virtualservices.networking.istio.io", "list virtualservices.networking.istio.io",
 		"patch virtualservices.networking.istio.io", "watch virtualservices.networking.istio.io",
 		"get watchpolicies.greenwatch.dev", "list watchpolicies.greenwatch.dev", "watch watchpolicies.greenwatch.dev",
