@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
 	"github.com/knowledgebeast/greenwatch/internal/judge"
@@ -60,7 +61,7 @@ func (s *scene) bobPatches(kind schema.GroupVersionResource, name, patch string)
 // trapped is an error if the VirtualService leads to anything but the service itself.
 func (s *scene) trapped(context.Context) error {
 	text, err := json.Marshal(s.virtualService().Object["spec"])
-	if err == nil && strings.Contains(string(text), "trap") {
+	if err == nil && strings.Contains(string(text), "mallory") {
 		err = fmt.Errorf("the traffic is led to a trap: %s", text)
 	}
 	return err
@@ -82,7 +83,7 @@ func TestAPolicysEditLeadsNoTrafficToATrap(t *testing.T) {
 		s.unguarded()
 		s.letBob(s.Namespace)
 		s.cutOver()
-		s.bobPatches(watchPolicies, s.Name, slotsLeadingTo(s.Name, "trap"))
+		s.bobPatches(watchPolicies, s.Name, slotsLeadingTo(s.Name, "mallory"))
 		s.eventually("the edit to be said", func(ctx context.Context) error {
 			p, err := s.policy(ctx)
 			if err == nil && !strings.Contains(fmt.Sprint(p.Status.Conditions), "EditPending") {
@@ -98,10 +99,10 @@ func TestAPolicysEditLeadsNoTrafficToATrap(t *testing.T) {
 		s := open(t, stage.Options{})
 		s.unguarded()
 		s.letBob(s.Namespace)
-		s.bobPatches(watchPolicies, s.Name, slotsLeadingTo(s.Name, "trap"))
+		s.bobPatches(watchPolicies, s.Name, slotsLeadingTo(s.Name, "mallory"))
 		s.eventually("the edit to be known", func(ctx context.Context) error {
 			p, err := s.policy(ctx)
-			if err == nil && !strings.Contains(fmt.Sprint(p.Status.Slots), "trap") {
+			if err == nil && !strings.Contains(fmt.Sprint(p.Status.Slots), "mallory") {
 				err = fmt.Errorf("the status is %+v", p.Status)
 			}
 			return err
@@ -121,7 +122,7 @@ func TestAForeignDestinationMakesThePolicyNotReady(t *testing.T) {
 	s := open(t, stage.Options{})
 	s.unguarded()
 	s.letBob(s.Namespace)
-	s.bobPatches(watchPolicies, s.Name, slotsLeadingTo(s.Name, "trap.elsewhere.svc.cluster.local"))
+	s.bobPatches(watchPolicies, s.Name, slotsLeadingTo(s.Name, "mallory.elsewhere.svc.cluster.local"))
 	s.eventually("the policy not to be ready", func(ctx context.Context) error {
 		p, err := s.policy(ctx)
 		if err == nil && !strings.Contains(fmt.Sprint(p.Status.Conditions), "ForeignDestination") {
@@ -160,7 +161,12 @@ func (s *scene) plant(namespace string, r *v1alpha1.Release, state release.State
 			return err
 		}
 		made.Object["status"] = s.object(map[string]any{"status": state}).Object["status"]
-		_, err = objects.Resource(releases).Namespace(namespace).UpdateStatus(ctx, made, metav1.UpdateOptions{})
+		if _, err = objects.Resource(releases).Namespace(namespace).UpdateStatus(ctx, made, metav1.UpdateOptions{}); err != nil {
+			return err
+		}
+		// greenwatch may have ended it before it had its status, and taken it off its list.
+		_, err = objects.Resource(releases).Namespace(namespace).Patch(ctx, r.Name, types.MergePatchType,
+			[]byte(`{"metadata":{"labels":{"greenwatch.dev/active":"true"}}}`), metav1.PatchOptions{})
 		return err
 	})
 }
