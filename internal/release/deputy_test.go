@@ -174,3 +174,12 @@ func TestAReleaseGoesByTheServiceThatItBeganWith(t *testing.T) {
 		t.Error("without one of its own it goes by the policy's")
 	}
 }
+
+// A destination that leads elsewhere than to stable's pods takes no traffic; once it leads there it does, the control.
+func TestADestinationThatLeadsElsewhereTakesNoTraffic(t *testing.T) {
+	s := bad(t).at(2*time.Minute, func(s *sim) { s.slot(blue).Unusable = "kb-blue leads to other pods" }).until(time.Hour)
+	s.never("SetShares")
+	s.happened("2m0s OpenPage ReadinessLost", "24m30s OpenPage RollbackStuck")
+	s.at(61*time.Minute, func(s *sim) { s.slot(blue).Unusable = "" }).until(62 * time.Minute)
+	s.happened("1h1m0s SetShares Performed")
+}
