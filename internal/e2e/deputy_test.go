@@ -185,7 +185,7 @@ func (s *scene) object(parts map[string]any) *unstructured.Unstructured {
 // The control is the very same status in greenwatch's own release, with its own namespace.
 func TestAHandWrittenReleaseMovesNothing(t *testing.T) {
 	const evil = "deputy-evil"
-	s := set(t, stage.Options{Beside: []string{evil}})
+	s := set(t, stage.Options{Namespaces: []string{evil}})
 	s.must(s.Lab.Apply(t.Context(), "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+evil+"}"))
 	s.startDaemon()
 	s.watch()
