@@ -27,7 +27,7 @@ func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int,
 		o.Invalid = invalid(p.Problems)
 	}
 	o.Spec.People = d.people(r, r.Spec.People)
-	o.Sinks = sinks(toTell(own, r.State, o.Unvouched), set.Sinks)
+	o.Sinks = sinks(toTell(own, r.State), set.Sinks)
 	o.Outcomes = d.book.outcomes(r, o.Sinks, at)
 	plan := release.InForce(own, r.Namespace, r.Spec, r.State)
 	if plan == nil {
@@ -86,14 +86,14 @@ func (d *Daemon) knows(r Record, l release.Ledger) bool {
 	return l.Knows(r.Spec.Number) || d.vouched.has(r.Name())
 }
 
-// toTell names the sinks of a release. Where its policy has none to say, those of the frozen plan, if somebody vouches
-// for it, and those that have been told something are told the rest: an incident that was opened must be closed.
-func toTell(plan *release.Plan, s release.State, unvouched bool) []string {
+// toTell names the sinks of a release. Where its policy has none to say, those of the frozen plan and
+// those that have been told something are told the rest: an incident that was opened must be closed.
+func toTell(plan *release.Plan, s release.State) []string {
 	if plan != nil {
 		return plan.Notify
 	}
 	var names []string
-	if s.Ladder != nil && !unvouched {
+	if s.Ladder != nil {
 		names = slices.Clone(s.Ladder.Plan.Notify)
 	}
 	for _, t := range s.Told {

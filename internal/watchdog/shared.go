@@ -53,5 +53,5 @@ func (d *Daemon) toldOf(ctx context.Context, r Record) []string {
 	if err != nil {
 		p.Plan = nil // those that were told of it already
 	}
-	return toTell(p.Plan, r.State, !d.vouched.has(r.Name()))
+	return toTell(p.Plan, r.State)
 }

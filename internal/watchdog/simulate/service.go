@@ -40,8 +40,9 @@ type Service struct {
 	// Warm is how long a pod takes to become ready.
 	Warm time.Duration
 
-	moves   map[string]int // how often greenwatch set weights, by release
-	turns   map[string]int // the same, by ladder
+	begun   map[string]bool // releases that the ledger has known
+	moves   map[string]int  // how often greenwatch set weights, by release
+	turns   map[string]int  // the same, by ladder
 	movedAt map[string]time.Time
 	refused int
 	looks   map[int64]int // per minute
@@ -77,7 +78,7 @@ func (w *World) AddTo(namespace, name string, plan *release.Plan) *Service {
 	s := &Service{w: w, key: watchdog.Key{Namespace: namespace, Name: name},
 		slots: map[string]*history[deployment]{Blue: {}, Green: {}}, quality: map[string]*history[Quality]{}, alerts: map[string]*history[bool]{}, full: map[string]signal.Number{},
 		releases: map[string]*history[object]{}, Rate: 20, Probes: 0.2, Warm: 20 * time.Second,
-		moves: map[string]int{}, turns: map[string]int{}, movedAt: map[string]time.Time{}, looks: map[int64]int{}}
+		begun: map[string]bool{}, moves: map[string]int{}, turns: map[string]int{}, movedAt: map[string]time.Time{}, looks: map[int64]int{}}
 	plan.Namespace, plan.Policy = s.key.Namespace, name
 	for i := range plan.Slots {
 		plan.Slots[i].Deployment = name

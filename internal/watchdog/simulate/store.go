@@ -111,6 +111,9 @@ func (s *Service) saveLedger(p watchdog.Policy, l release.Ledger, now time.Time)
 		return watchdog.ErrConflict
 	}
 	current.ledger = *l.DeepCopy()
+	for _, number := range l.Open {
+		s.begun[s.releaseName(number)] = true
+	}
 	current.version++
 	s.policy.put(now, current)
 	s.wrote()

@@ -320,6 +320,9 @@ func (s *Service) strayed(add func(string, ...any)) {
 		o := s.releases[name].live()
 		full := s.key.Namespace + "/" + name
 		chat := s.w.Sinks["chat"]
+		if !s.begun[name] { // the process died before the ledger had it, and what it was about was gone then
+			continue
+		}
 		if n := chat.posts[full]; n != 1 {
 			add("once: the story of %s was posted %d times", name, n)
 		}
