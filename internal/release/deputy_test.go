@@ -67,7 +67,7 @@ func TestAForeignPlanIsRefusedAndPaged(t *testing.T) {
 						shares(0, "deployer")(s)
 					}
 					forge(&l.Plan)
-					s.state.Ladder = l
+					s.state.Ladder, s.forged = l, true
 				}).until(12 * time.Minute)
 			}
 			s := play(forge)

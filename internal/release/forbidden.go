@@ -70,7 +70,7 @@ func ownErrand(e errand) string {
 // deedHeld is the promise people-win. A rollback that has moved weights already is not stopped half-way.
 func deedHeld(e errand) string {
 	h, l := e.o.Spec.People.Hold, e.a.Ladder
-	if h == nil || e.o.Now >= h.Until || l == nil {
+	if l == nil || !holds(h, e.s.Hold, e.o.Now) {
 		return ""
 	}
 	moved := !l.FirstShift.IsZero() || shareOf(e.o.World, e.o.Spec.Candidate.Slot) == 0

@@ -108,15 +108,19 @@ func open(s State) *Ladder {
 	return s.Ladder
 }
 
-// cutoverMoved: DESIGN, "write-once".
+// cutoverMoved: DESIGN, "write-once". What the spec says counts where it can be true: others can write it, too.
 func cutoverMoved(p passage) string {
 	old, next, spec := p.old, p.next, p.o.Spec
+	told := spec.Cutover
+	if told < spec.FirstSeen || told > p.o.Now.Add(cutoverAhead) {
+		told = 0
+	}
 	switch {
-	case !spec.Cutover.IsZero() && next.Cutover != spec.Cutover:
-		return fmt.Sprintf("the cutover was at %s and would become %s", spec.Cutover, next.Cutover)
-	case spec.Cutover.IsZero() && !old.Cutover.IsZero() && next.Cutover != old.Cutover:
+	case old.Phase != "" && !old.Cutover.IsZero() && next.Cutover != old.Cutover:
 		return fmt.Sprintf("the cutover was at %s and would become %s", old.Cutover, next.Cutover)
-	case old.Cutover.IsZero() && spec.Cutover.IsZero() && !next.Cutover.IsZero() && (next.Cutover < spec.FirstSeen || next.Cutover > max(p.o.Now, spec.FirstSeen)):
+	case old.Cutover.IsZero() && !told.IsZero() && next.Cutover != told:
+		return fmt.Sprintf("the cutover was at %s and would become %s", told, next.Cutover)
+	case old.Cutover.IsZero() && told.IsZero() && !next.Cutover.IsZero() && (next.Cutover < spec.FirstSeen || next.Cutover > max(p.o.Now, spec.FirstSeen)):
 		return fmt.Sprintf("a cutover at %s is not between the first sight at %s and now", next.Cutover, spec.FirstSeen)
 	case !old.FirstTraffic.IsZero() && next.FirstTraffic != old.FirstTraffic:
 		return fmt.Sprintf("the first traffic was at %s and would become %s", old.FirstTraffic, next.FirstTraffic)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
 // byItself gives the ladder that the step begins without a person's word.
@@ -39,7 +40,7 @@ func decidedAllowed(p passage) string {
 	}
 	h, limit := p.o.Spec.People.Hold, l.Plan.Limits.AutomaticFor
 	switch {
-	case h != nil && p.o.Now < h.Until:
+	case holds(h, p.next.Hold, p.o.Now):
 		return fmt.Sprintf("it would be rolled back by itself though %s holds it until %s", h.By, h.Until)
 	case p.o.Mode != Enforce:
 		return "it would be rolled back by itself in mode Observe"
@@ -51,6 +52,11 @@ func decidedAllowed(p passage) string {
 		return fmt.Sprintf("it would be rolled back by itself more than %s after the cutover", limit)
 	}
 	return ""
+}
+
+// holds tells whether a person's hold is in force: it ends as it says, or a week after it was first seen.
+func holds(h *Hold, seen SeenHold, now signal.Instant) bool {
+	return h != nil && now < h.Until && (seen.Fact != h.fact() || now < seen.Since.Add(longestHold))
 }
 
 // decidedByWord: a person's decision is obeyed, and once.
