@@ -65,7 +65,8 @@ func (f *file) settings() watchdog.Settings {
 	c := f.now()
 	s := watchdog.Settings{Mode: c.Mode,
 		Breaker:  release.Breaker{Namespaces: c.Breaker.Namespaces, Rollbacks: c.Breaker.Rollbacks, Within: signal.Duration(c.Breaker.Within)},
-		BlindFor: signal.Duration(c.BlindFor), PageExpires: signal.Duration(c.Pages.ExpireAfter), PagesPerHour: c.Pages.PerHour, Sinks: map[string]bool{}}
+		BlindFor: signal.Duration(c.BlindFor), PageExpires: signal.Duration(c.Pages.ExpireAfter), PagesPerHour: c.Pages.PerHour,
+		Sinks: map[string]bool{}, SinksOnlyFor: c.Defaults.NotifiersOnlyFor}
 	for _, n := range c.Notifiers {
 		s.Sinks[n.Name] = n.PagerDuty != nil
 	}

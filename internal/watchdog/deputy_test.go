@@ -231,3 +231,31 @@ func TestAnEditTakesForceWithTheNextRelease(t *testing.T) {
 		}
 	})
 }
+
+// A pager that is for other namespaces hears nothing of what somebody wrote into a release. The control is the same
+// pager when it is for all.
+func TestAReleaseNamesNoPagerOfOthers(t *testing.T) {
+	for _, reserved := range []bool{true, false} {
+		live(t, func(t *testing.T, w *simulate.World) {
+			w.AddPager("theirs")
+			if reserved {
+				w.Set(func(s *watchdog.Settings) { s.SinksOnlyFor = map[string][]string{"theirs": {"elsewhere"}} })
+			}
+			s := w.Add("service", week(lone))
+			w.Until(s.Known)
+			plan := week(lone)
+			plan.Notify = []string{"theirs"}
+			spec := release.Spec{Policy: "service", Number: 7, FirstSeen: signal.At(time.Now()),
+				Candidate: release.Side{Slot: green, Revision: "green-2"}, Stable: release.Side{Slot: blue, Revision: "blue-1"}}
+			state := shifting(spec, plan)
+			state.Incidents = []release.Incident{{Code: release.CodeRollbackStuck, Severity: release.Critical, Opened: signal.At(time.Now())}}
+			state.Told = []release.Told{{Sink: "theirs", Key: "0/RollbackStuck", Ref: "x", Opened: signal.At(time.Now())}}
+			s.Plant(spec, state)
+			time.Sleep(10 * time.Minute)
+			_, triggers, resolves, _ := w.Incident("theirs", "production/service-7/0/RollbackStuck")
+			if heard := triggers + resolves; heard > 0 == reserved {
+				t.Errorf("reserved %v: it heard %d times", reserved, heard)
+			}
+		})
+	}
+}

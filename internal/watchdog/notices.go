@@ -100,7 +100,7 @@ func (n *notices) end(k Key, all map[string]bool, at signal.Instant) {
 	}
 }
 
-// owed gives what the policy's sinks have not been told; where nobody knows whom it tells, all pagers are.
+// owed gives what the policy's sinks have not been told; where nobody knows whom it tells, all that its namespace may have told are.
 func (n *notices) owed(k Key, all map[string]bool) []release.Action {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -134,13 +134,13 @@ func (d *Daemon) resolve(k Key, code release.Code) {
 func (d *Daemon) meetPolicy(p Policy) {
 	d.notices.meet(p)
 	if p.Gone {
-		d.notices.end(p.Key, d.settings().Sinks, d.now())
+		d.notices.end(p.Key, d.settings().sinksOf(p.Key.Namespace), d.now())
 	}
 	d.postNotices(p.Key)
 }
 
 func (d *Daemon) postNotices(k Key) {
-	for _, a := range d.notices.owed(k, d.settings().Sinks) {
+	for _, a := range d.notices.owed(k, d.settings().sinksOf(k.Namespace)) {
 		d.letters.Add(letter{policy: k, sink: a.Sink})
 	}
 }
@@ -148,7 +148,7 @@ func (d *Daemon) postNotices(k Key) {
 // writeNotices delivers what one sink has not been told of a policy itself. The first failure stops it.
 func (d *Daemon) writeNotices(ctx context.Context, l letter) {
 	m := Message{Sink: l.sink, Record: Record{Namespace: l.policy.Namespace, Spec: release.Spec{Policy: l.policy.Name}}}
-	for _, a := range d.notices.owed(l.policy, d.settings().Sinks) {
+	for _, a := range d.notices.owed(l.policy, d.settings().sinksOf(l.policy.Namespace)) {
 		if a.Sink != l.sink {
 			continue
 		}

@@ -27,7 +27,7 @@ func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int,
 		o.Invalid = invalid(p.Problems)
 	}
 	o.Spec.People = d.people(r, r.Spec.People)
-	o.Sinks = sinks(toTell(own, r.State), set.Sinks)
+	o.Sinks = sinks(toTell(own, r.State), set.sinksOf(r.Namespace))
 	o.Outcomes = d.book.outcomes(r, o.Sinks, at)
 	plan := release.InForce(own, r.Namespace, r.Spec, r.State)
 	if plan == nil {

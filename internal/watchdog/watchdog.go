@@ -12,6 +12,8 @@ package watchdog
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -179,8 +181,21 @@ type Settings struct {
 	PageExpires signal.Duration
 	// PagesPerHour is the budget of a policy's pages; 0: none.
 	PagesPerHour int
-	// Sinks are all sinks by name; true are pagers.
-	Sinks map[string]bool
+	// Sinks are all sinks by name; true are pagers. SinksOnlyFor are the namespaces that some of them are for; the
+	// others are for all.
+	Sinks        map[string]bool
+	SinksOnlyFor map[string][]string
+}
+
+// sinksOf gives the sinks that a namespace may have told. What a release's status names is not to be trusted with it:
+// other people may have written that.
+func (s Settings) sinksOf(namespace string) map[string]bool {
+	all := maps.Clone(s.Sinks)
+	maps.DeleteFunc(all, func(name string, _ bool) bool {
+		only, reserved := s.SinksOnlyFor[name]
+		return reserved && !slices.Contains(only, namespace)
+	})
+	return all
 }
 
 // Meter is where the daemon counts what it does.
