@@ -3,9 +3,12 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
@@ -28,10 +31,24 @@ func (s *Store) Reclaim(ctx context.Context, namespace, policy string, number in
 	if want.AsSelector().Matches(labels.Set(r.Labels)) {
 		return r, false, nil
 	}
-	if r, err = s.patch(ctx, r, map[string]any{"metadata": map[string]any{"labels": want}}); err != nil {
+	if r, err = s.patch(ctx, r, map[string]any{"metadata": map[string]any{"labels": want}}, claiming(want)); err != nil {
 		return nil, false, fmt.Errorf("give release %s/%s its labels back: %w", namespace, name, err)
 	}
 	return r, true, nil
+}
+
+// claiming gives a release its labels back, whichever it has.
+func claiming(want labels.Set) func(*unstructured.Unstructured) []operation {
+	return func(now *unstructured.Unstructured) []operation {
+		if now.GetLabels() == nil {
+			return []operation{{"test", "/metadata/labels", nil}, {"add", "/metadata/labels", want}}
+		}
+		var out []operation
+		for _, label := range slices.Sorted(maps.Keys(want)) {
+			out = append(out, operation{"add", "/metadata/labels/" + strings.ReplaceAll(label, "/", "~1"), want[label]})
+		}
+		return out
+	}
 }
 
 // farthest is the greatest number that is believed: the schema takes twice as many, so that whoever makes a release
