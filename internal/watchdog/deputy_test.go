@@ -21,7 +21,7 @@ func shifting(spec release.Spec, p *release.Plan) release.State {
 	plan.Namespace, plan.Policy = "production", spec.Policy
 	return release.State{Phase: release.RollingBack, FirstTraffic: at, Share: 100, Readiness: release.Hot,
 		Verdict: release.Standing{Tier: judge.Rollback, Since: at},
-		Ladder: &release.Ladder{Step: release.Shift, By: "mallory", Decided: at, Verdict: judge.Verdict{At: at, Tier: judge.Rollback}, Plan: plan,
+		Ladder: &release.Ladder{Step: release.Shift, By: "mallory", Decided: at, Verdict: judge.Verdict{At: at, Tier: judge.Rollback}, Plan: plan, Tried: true,
 			Routes: []string{"main"}, Needed: 1}}
 }
 
