@@ -45,7 +45,7 @@ var mayImport = map[string][]string{
 	"internal/access":       {},
 	"internal/web":          {"finding", "release", "report"},
 	"internal/watchdog":     {"caught", "judge", "milestone", "release", "schedule", "signal"},
-	"internal/watchdog/":    {"judge", "milestone", "release", "schedule", "signal", "watchdog"},
+	"internal/watchdog/":    {"istio", "judge", "milestone", "release", "schedule", "signal", "watchdog"},
 	"internal/backtest":     {"judge", "measure", "release", "signal", "watchdog"},
 	"internal/cli":          {"api/v1alpha1", "backtest", "finding", "judge", "policy", "release", "report", "signal", "store"},
 	"internal/scenario":     {"api/v1alpha1", "backtest", "judge", "measure", "policy", "release", "signal"},

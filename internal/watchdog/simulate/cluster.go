@@ -106,6 +106,7 @@ type routing struct {
 	shares  map[string]float64 // by slot; the same in all routes
 	writer  string
 	problem string
+	before  int // how many routes come before the watched one
 	version int
 }
 
@@ -157,7 +158,7 @@ func (s *Service) Route(writer, slot string, share float64) {
 func (s *Service) route(writer, slot string, share float64, now time.Time) {
 	r := s.vs.live()
 	s.w.note("%s leads %v of %s to %s", writer, share, s.key.Name, slot)
-	s.vs.put(now, routing{shares: map[string]float64{slot: share, s.other(slot): 1 - share}, writer: writer, version: r.version + 1})
+	s.vs.put(now, routing{shares: map[string]float64{slot: share, s.other(slot): 1 - share}, writer: writer, before: r.before, version: r.version + 1})
 	s.wakeAt(s.w.dataPlane)
 }
 

@@ -198,7 +198,9 @@ func (l *life) edges() watchdog.Edges {
 
 func (l *life) policy(ctx context.Context, k watchdog.Key) (watchdog.Policy, error) {
 	return call(ctx, l, "Policy", false, func(now time.Time) (watchdog.Policy, error) {
-		return l.w.services[k].seenPolicy(l.w.cached(policies, now)), nil
+		s := l.w.services[k]
+		s.looks[now.Unix()/60]++ // each look begins so
+		return s.seenPolicy(l.w.cached(policies, now)), nil
 	})
 }
 
@@ -219,7 +221,6 @@ func (l *life) releases(ctx context.Context, k watchdog.Key, live bool) ([]watch
 		if live {
 			return s.seen(now), nil
 		}
-		s.looks[now.Unix()/60]++
 		return s.seen(l.w.cached(releases, now)), nil
 	})
 }

@@ -45,22 +45,6 @@ func (s *Service) performs(a release.Action, now time.Time) (release.Result, str
 	return release.Failed, "not a deed of the cluster"
 }
 
-func (s *Service) setShares(a release.Action, now time.Time) (release.Result, string) {
-	r := s.vs.live()
-	switch {
-	case r.problem != "":
-		return release.Refused, r.problem
-	case r.shares[a.Candidate.Slot] == 0:
-		return release.Performed, "there already"
-	}
-	s.w.moving(s, a, now)
-	s.moves[releaseOf(a)]++
-	s.movedAt[releaseOf(a)] = now
-	s.route("greenwatch", a.Stable.Slot, 1, now)
-	s.wakeAt(0)
-	return release.Performed, ""
-}
-
 func (s *Service) scaleAway(a release.Action, candidate deployment, ready int32, now time.Time) (release.Result, string) {
 	switch {
 	case candidate.missing || candidate.revision != a.Candidate.Revision:

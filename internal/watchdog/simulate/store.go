@@ -92,6 +92,10 @@ func (s *Service) write(name string, version int, now time.Time, change func(*ob
 		return 0, fmt.Errorf("release %s does not exist", name)
 	}
 	o := h.live()
+	if f := &s.w.foreign; f.writes(f.saving) {
+		o.version++
+		h.put(now, o)
+	}
 	if o.version != version {
 		return 0, watchdog.ErrConflict
 	}

@@ -35,6 +35,7 @@ func Walk(seed uint64) Outcome {
 	w.lag = time.Duration(10+r.IntN(3000)) * time.Millisecond
 	w.dataPlane = time.Duration(1+r.IntN(8)) * time.Second
 	w.stale.draw(r)
+	w.foreign.draw(seed)
 	var walkers []*walker
 	for i := range 1 + r.IntN(2) {
 		s := w.Add(fmt.Sprintf("service%d", i), Brief())
@@ -60,7 +61,7 @@ func (w *World) calm() {
 	for _, k := range w.Sinks {
 		k.Down, k.Limited, k.Hang = false, 0, 0
 	}
-	w.stale = stale{}
+	w.stale, w.foreign = stale{}, foreign{}
 	w.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(w.proms)) {
 		w.Fault(name, Fault{})

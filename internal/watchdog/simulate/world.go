@@ -38,6 +38,7 @@ type World struct {
 	machine   time.Duration // by how much the daemon's clock is ahead of the true time
 	frozen    time.Time     // what the caches show, if not zero
 	stale     stale
+	foreign   foreign
 	dataPlane time.Duration // how long traffic takes to follow the weights
 	rates     map[string]float64
 	refused   map[string]bool // edges whose writes the API server refuses for good
