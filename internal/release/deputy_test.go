@@ -58,7 +58,7 @@ func TestAForeignPlanIsRefusedAndPaged(t *testing.T) {
 				s := newSim(t).at(time.Minute, cutover)
 				s.spec.Service = thePlan().Service()
 				return s.at(10*time.Minute, func(s *sim) {
-					l := &release.Ladder{Step: step, Decided: s.now, Plan: *thePlan(), Routes: []string{"main"}, Needed: 3,
+					l := &release.Ladder{Step: step, Decided: s.now, Plan: *thePlan(), Routes: []string{"main"}, Needed: 3, Tried: step != release.Ready,
 						Verdict: judge.Verdict{At: s.now, Tier: judge.Rollback}}
 					s.state.Phase = release.RollingBack
 					if step == release.ScaleDown {
