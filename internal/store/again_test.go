@@ -51,9 +51,9 @@ func (s *scene) touches(kind schema.GroupVersionResource, name string, n int, wh
 // nothing of theirs is lost.
 func TestForeignWritesHoldUpNoSave(t *testing.T) {
 	s := setup(t)
-	r := s.save(s.create(1), oddly(release.State{Phase: release.Canary}))
+	s.save(s.create(1), oddly(release.State{Phase: release.Canary}))
 	must(t, s.say("echo-1", odd))
-	r = s.load("echo-1")
+	r := s.load("echo-1")
 	writes := s.touches(v1alpha1.Releases(), "echo-1", 0, nil)
 	saved := s.save(r, oddly(accepted()))
 	if *writes != 6 {
