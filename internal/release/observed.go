@@ -153,7 +153,7 @@ type Observed struct {
 	Invalid string
 	// Edited says that the policy's traffic or slots are others by now than the release's.
 	Edited bool
-	// Unvouched says that nothing but the release itself says that greenwatch made it: its policy is gone, or does
+	// Unvouched says that nothing but the release itself says that greenwatch made it: its policy does
 	// not know it.
 	Unvouched bool
 	// Mode is the weaker of the policy's and the daemon's.

@@ -96,12 +96,8 @@ func (s *Service) ends(c Course, add func(string, ...any)) {
 		if state.Phase != want {
 			add("%s is %s, want %s", name, state.Phase, want)
 		}
-		least := c.Moves[i]
-		if s.left() {
-			least = 0
-		}
-		if n, most := s.moves[name], s.most(c, i); n < least || n > most {
-			add("once: greenwatch set weights %d times for %s, want %d to %d", n, name, least, most)
+		if n, most := s.moves[name], s.most(c, i); n < c.Moves[i] || n > most {
+			add("once: greenwatch set weights %d times for %s, want %d to %d", n, name, c.Moves[i], most)
 		}
 		if want == release.Accepted && int(state.Checks) != state.Grid.Count() {
 			add("no-lost-check: %s has %d checks, want %d", name, state.Checks, state.Grid.Count())
@@ -110,21 +106,13 @@ func (s *Service) ends(c Course, add func(string, ...any)) {
 			add("%s has %d milestones, want %d", name, len(state.Milestones), len(state.Grid))
 		}
 	}
-	share := c.Share
-	if s.left() && s.moves[s.releaseName(1)] == 0 {
-		share = 1
+	if got := s.vs.live().shares[Green]; got != c.Share {
+		add("green has a share of %v, want %v", got, c.Share)
 	}
-	if got := s.vs.live().shares[Green]; got != share {
-		add("green has a share of %v, want %v", got, share)
-	}
-	if got := s.slots[Green].live().wanted; got != c.Replicas && !s.left() {
+	if got := s.slots[Green].live().wanted; got != c.Replicas {
 		add("green has %d replicas, want %d", got, c.Replicas)
 	}
 }
-
-// left tells whether a rollback may be left as it is: once the policy is gone, a new process has nobody's word that
-// greenwatch wrote the plan.
-func (s *Service) left() bool { return s.policy.live().gone && s.w.Crashes > 0 }
 
 // most is how often greenwatch may set weights for a release. Where another writer sets its own in
 // between, a process that dies after a write and before its save leaves an intention that can't be told
