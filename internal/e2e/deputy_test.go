@@ -109,7 +109,9 @@ func TestAPolicysEditLeadsNoTrafficToATrap(t *testing.T) {
 		})
 		s.cutOver()
 		s.fail("green", 0.5)
-		s.incident(release.CodeRollbackStuck)
+		if said := s.paged(release.CodeHalted); !strings.Contains(said, string(release.OwnNamespace)) {
+		t.Errorf("the page says %q", said)
+	}
 		s.must(s.trapped(t.Context()))
 		if n := len(s.writes("virtualservices")); n != 0 {
 			t.Errorf("greenwatch wrote the VirtualService %d times", n)
@@ -138,7 +140,7 @@ func forged(r *v1alpha1.Release, namespace string) release.State {
 	s := *r.Status.DeepCopy()
 	verdict := judge.Verdict{At: at, Tier: judge.Rollback}
 	s.Phase = release.RollingBack
-	s.Ladder = &release.Ladder{Step: release.Shift, By: "bob", Decided: at, Verdict: verdict, Needed: 1, Routes: []string{"primary"}, Ports: []int64{0},
+	s.Ladder = &release.Ladder{Step: release.Shift, By: "bob", Decided: at, Verdict: verdict, Tried: true, Needed: 1, Routes: []string{"primary"}, Ports: []int64{0},
 		Plan: release.Plan{Namespace: namespace, Policy: r.Spec.Policy, Mode: release.Enforce, VirtualService: r.Spec.Service.VirtualService, Slots: r.Spec.Service.Slots,
 			HTTPRoutes: r.Spec.Service.HTTPRoutes, Prometheus: "main", GuardEvery: signal.Duration(time.Second), Questions: []release.Question{},
 			Matrix: judge.Matrix{Bin: signal.Duration(2 * time.Second), Rows: []judge.Row{}}, Schedule: r.Status.Grid,
@@ -218,7 +220,9 @@ func TestAHandWrittenReleaseMovesNothing(t *testing.T) {
 	}
 
 	s.plant(s.Namespace, r, forged(r, evil)) // its own release, with a plan of another namespace
-	s.incident(release.CodeRollbackStuck)
+	if said := s.paged(release.CodeHalted); !strings.Contains(said, string(release.OwnNamespace)) {
+		t.Errorf("the page says %q", said)
+	}
 	s.must(s.wantWeights(t.Context(), 0, 100))
 
 	s.plant(s.Namespace, r, forged(r, s.Namespace)) // the control
