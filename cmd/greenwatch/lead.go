@@ -23,6 +23,51 @@ var (
 type lease struct {
 	alone   atomic.Bool // there is no election
 	elector atomic.Pointer[leaderelection.LeaderElector]
+	renewed atomic.Pointer[renewal]
+}
+
+// renewal is when the renewal that the lease rests on was asked for, and how long it is good from then.
+type renewal struct {
+	asked time.Time
+	lasts time.Duration
+}
+
+// noted notes renewals by when they were asked for. Client-go counts from the answer, which a process that was frozen
+// in between reads when another one may lead already.
+type noted struct {
+	resourcelock.Interface
+	lease *lease
+	lasts time.Duration
+}
+
+// Create implements resourcelock.Interface.
+func (n noted) Create(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
+	asked := time.Now()
+	return n.note(asked, n.Interface.Create(ctx, r))
+}
+
+// Update implements resourcelock.Interface.
+func (n noted) Update(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
+	asked := time.Now()
+	return n.note(asked, n.Interface.Update(ctx, r))
+}
+
+func (n noted) note(asked time.Time, err error) error {
+	if err == nil {
+		n.lease.renewed.Store(&renewal{asked, n.lasts})
+	}
+	return err
+}
+
+// fresh gives an error where the lease was not renewed in time.
+func (l *lease) fresh() error {
+	switch r := l.renewed.Load(); {
+	case r == nil:
+		return errNotLeading
+	case time.Since(r.asked) > r.lasts:
+		return fmt.Errorf("the lease was not renewed in time: %s ago, and it lasts %s", time.Since(r.asked).Round(time.Millisecond), r.lasts)
+	}
+	return nil
 }
 
 // held gives an error where a write must not be made.
@@ -34,10 +79,7 @@ func (l *lease) held() error {
 	if e == nil || !e.IsLeader() {
 		return errNotLeading
 	}
-	if err := e.Check(0); err != nil {
-		return fmt.Errorf("the lease was not renewed in time: %w", err)
-	}
-	return nil
+	return l.fresh()
 }
 
 // term is how the lease is kept.
@@ -60,11 +102,11 @@ func (l *lease) lead(ctx context.Context, client kubernetes.Interface, t term, w
 	})()
 	var worked error
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Lock: &resourcelock.LeaseLock{
+		Lock: noted{lease: l, lasts: t.duration, Interface: &resourcelock.LeaseLock{
 			LeaseMeta:  metav1.ObjectMeta{Namespace: t.namespace, Name: t.name},
 			Client:     client.CoordinationV1(),
 			LockConfig: resourcelock.ResourceLockConfig{Identity: t.identity},
-		},
+		}},
 		LeaseDuration: t.duration, RenewDeadline: t.deadline, RetryPeriod: t.retries,
 		ReleaseOnCancel: true,
 		Name:            t.name,
