@@ -25,7 +25,8 @@ demo: lab ## a bad release is rolled back before your eyes, on a real API server
 	$(GO) run ./internal/lab/cmd/demo
 
 test: lab ## all tests, the end-to-end tests on real parts included
-	$(GO) test -timeout 45m ./...
+	$(GO) test -timeout 30m $$($(GO) list ./... | grep -v /internal/e2e$$)
+	$(GO) test -timeout 45m ./internal/e2e
 	@for m in $(NESTED); do echo "$(GO) test ./... in $$m"; (cd $$m && $(GO) test -timeout 10m ./...) || exit 1; done
 
 lint: ## gofmt, go vet, staticcheck, and whether generated files are up to date
