@@ -2,14 +2,11 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
 	"github.com/knowledgebeast/greenwatch/internal/lab/stage"
@@ -79,15 +76,7 @@ func (s *scene) setUp(toys ...toy) {
 func (s *scene) read(ctx context.Context, x toy, resource, name string, into any) error {
 	kind := releases
 	kind.Resource = resource
-	u, err := s.objects.Resource(kind).Namespace(x.namespace).Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
-		return err
-	}
-	text, err := u.MarshalJSON()
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(text, into)
+	return s.getIn(ctx, x.namespace, kind, name, into)
 }
 
 // turnBad rolls a version out to the toys' green, and leads all their traffic there.

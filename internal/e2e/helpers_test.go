@@ -179,7 +179,11 @@ func (s *scene) releaseNo(ctx context.Context, n int) (*v1alpha1.Release, error)
 }
 
 func (s *scene) get(ctx context.Context, kind schema.GroupVersionResource, name string, into any) error {
-	u, err := s.objects.Resource(kind).Namespace(s.Namespace).Get(ctx, name, metav1.GetOptions{})
+	return s.getIn(ctx, s.Namespace, kind, name, into)
+}
+
+func (s *scene) getIn(ctx context.Context, namespace string, kind schema.GroupVersionResource, name string, into any) error {
+	u, err := s.objects.Resource(kind).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return err
 	}

@@ -150,11 +150,7 @@ func (s *scene) killAfter(both [2]*stage.Daemon, n int, bad time.Time, after tim
 // patiently waits until try gives no error: for longer than eventually does, since each life has a takeover.
 func (s *scene) patiently(what string, try func(context.Context) error) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 3*soon)
-	defer cancel()
-	if err := lab.Until(ctx, try); err != nil {
-		s.t.Fatalf("waiting for %s: %v", what, err)
-	}
+	s.within(3*soon, what, try)
 }
 
 // awaitNo waits until one of the policy's releases is so.

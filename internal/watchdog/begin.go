@@ -210,8 +210,8 @@ func (d *Daemon) live(ctx context.Context, p Policy, records []Record) ([]Record
 	return sorted(fresh), sight, err
 }
 
-// vouched remembers the releases that a ledger was seen to know: when their policy is gone, nothing else tells them
-// from what somebody else wrote.
+// vouched remembers the releases that a ledger was seen to know: when their policy is gone or made again, nothing else
+// tells them from what somebody else wrote.
 type vouched struct {
 	mu    sync.Mutex
 	names map[string]bool

@@ -72,7 +72,7 @@ func (d *Daemon) see(ctx context.Context, r Record, plan *release.Plan, w *relea
 	}
 }
 
-// ours tells whether the policy's ledger knows a release, and keeps that for when the policy is gone.
+// ours tells whether the policy's ledger knows a release, and keeps that for when the policy is gone or made again.
 func (d *Daemon) ours(p Policy, r Record) bool {
 	if p.Gone || !p.Ledger.Knows(r.Spec.Number) {
 		return false
