@@ -89,11 +89,11 @@ func pages() []Entry {
 			Do: "Look at what the services of {namespace} share: a dependency, a database, a quota. Other namespaces are not touched, and a person's rollback is obeyed all the same: kubectl greenwatch status -n {namespace}, then rollback.",
 		},
 		{
-			Code: release.CodePrometheusAway, Title: "Prometheus away", Severity: release.Error,
+			Code: release.CodePrometheusAway, Title: "Prometheus does not answer", Severity: release.Error,
 			Text: func(f Facts) string {
-				return f.because("Prometheus can't be reached, so nothing that it measures is judged or rolled back automatically")
+				return f.because("Prometheus does not answer as it should, so nothing that it measures is judged or rolled back automatically")
 			},
-			Do: "Bring Prometheus back, or the network to it. Checks that were missed are judged afterwards, each at its own time.",
+			Do: "Bring Prometheus back, or the network to it; where it refuses, look at the token and the tenant in the daemon's file; where it turns questions away, or answers in part, at its load, its limits, and the stores behind it. Checks that were missed are judged afterwards, each at its own time.",
 		},
 		{
 			Code: release.CodeCutoverRefused, Title: "Cutover refused", Severity: release.Warning,

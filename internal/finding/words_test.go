@@ -94,7 +94,7 @@ func TestDetailsExplain(t *testing.T) {
 
 func TestWordsWithoutARelease(t *testing.T) {
 	got, details := Words("", page(release.CodePrometheusAway, "main: no answer for 2m"), release.Spec{}, release.State{})
-	if !strings.HasPrefix(got, "greenwatch: Prometheus can't be reached") || strings.Contains(got, "unknown") {
+	if !strings.HasPrefix(got, "greenwatch: Prometheus does not answer as it should") || strings.Contains(got, "unknown") {
 		t.Error(got)
 	}
 	if _, ok := details["release"]; ok {

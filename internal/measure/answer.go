@@ -30,6 +30,7 @@ type answer struct {
 	scalar *model.SamplePair
 	seen   map[model.Fingerprint]bool
 	said   struct{ status, kind, errorType, message string }
+	lacks  incomplete
 }
 
 // readAnswer reads what a query is answered with. A histogram is NaN: it is no number, but there at its time.
@@ -40,6 +41,8 @@ func readAnswer(ctx context.Context, r io.Reader, room *room, want model.ValueTy
 		"errorType": a.word(&a.said.errorType),
 		"error":     a.word(&a.said.message),
 		"data":      a.data,
+		"warnings":  a.lacks.warnings(a.tokens),
+		"isPartial": a.lacks.partial(a.tokens),
 	})
 	if err == nil {
 		err = a.end()
@@ -55,12 +58,13 @@ func bad(ctx context.Context, err error) error {
 	var large tooLarge
 	var many tooMany
 	var said *v1.Error
+	var part incomplete
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.As(err, &large), errors.As(err, &many), errors.As(err, &said):
+	case errors.As(err, &large), errors.As(err, &many), errors.As(err, &said), errors.As(err, &part):
 		return err
 	}
 	return &v1.Error{Type: v1.ErrBadResponse, Msg: err.Error()}
@@ -77,6 +81,8 @@ func (a *answer) complete() error {
 		return errors.New("it has no result")
 	case a.want == model.ValScalar && a.scalar == nil, a.want != model.ValScalar && a.series == nil:
 		return errors.New("it has no result")
+	case a.want != model.ValScalar && len(a.lacks) > 0: // a server's own time is whole, whatever else it lacks
+		return a.lacks
 	}
 	return nil
 }

@@ -44,8 +44,10 @@ func testBuckets(t *testing.T, s server) {
 }
 
 func TestBucketsOfAServerThatIsAway(t *testing.T) {
-	s := answering(t, 503, "no")
-	if got := s.client(t).Buckets(t.Context(), []signal.Ask{{Signal: "p99", Kind: signal.Quantile, Metric: "h"}}, t0)[0]; got.Cause != signal.Away {
-		t.Errorf("got %+v, want PrometheusAway", got)
+	for status, want := range map[int]signal.Cause{502: signal.Away, 503: signal.Throttled, 403: signal.Refused} {
+		s := answering(t, status, "no")
+		if got := s.client(t).Buckets(t.Context(), []signal.Ask{{Signal: "p99", Kind: signal.Quantile, Metric: "h"}}, t0)[0]; got.Cause != want {
+			t.Errorf("%d: got %+v, want %s", status, got, want)
+		}
 	}
 }

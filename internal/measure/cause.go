@@ -2,7 +2,6 @@ package measure
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/url"
 	"regexp"
@@ -28,6 +27,8 @@ func diagnose(err error) (signal.Cause, string) {
 	var large tooLarge
 	var many tooMany
 	var elsewhere redirected
+	var away turnedAway
+	var part incomplete
 	var over overspent
 	switch {
 	case errors.As(err, &over):
@@ -38,6 +39,10 @@ func diagnose(err error) (signal.Cause, string) {
 		return signal.TooLarge, err.Error()
 	case errors.As(err, &elsewhere):
 		return signal.Away, elsewhere.Error()
+	case errors.As(err, &away):
+		return away.cause, away.Error()
+	case errors.As(err, &part):
+		return signal.Incomplete, part.Error()
 	case errors.Is(err, context.DeadlineExceeded):
 		return signal.Timeout, "no answer in time"
 	case errors.Is(err, context.Canceled):
@@ -54,27 +59,11 @@ func answered(e *v1.Error) (signal.Cause, string) {
 	case v1.ErrTimeout, v1.ErrCanceled:
 		return signal.Timeout, e.Msg
 	case v1.ErrServer:
-		return serverError(e)
+		return signal.Away, e.Msg
 	case v1.ErrBadResponse:
 		return signal.Away, "what answers is not Prometheus: " + e.Msg
 	}
 	return signal.QueryError, e.Msg
-}
-
-// serverError tells Prometheus' own query timeout, which comes as a 503, from a server that is not
-// there.
-func serverError(e *v1.Error) (signal.Cause, string) {
-	var body struct {
-		ErrorType v1.ErrorType `json:"errorType"`
-		Error     string       `json:"error"`
-	}
-	if json.Unmarshal([]byte(e.Detail), &body) != nil || body.Error == "" {
-		return signal.Away, e.Msg
-	}
-	if body.ErrorType == v1.ErrTimeout || body.ErrorType == v1.ErrCanceled {
-		return signal.Timeout, body.Error
-	}
-	return signal.Away, e.Msg + ": " + body.Error
 }
 
 // withoutURL takes off what net/http wraps around the transport's error.
@@ -86,17 +75,32 @@ func withoutURL(err error) error {
 	return err
 }
 
-var userinfo = regexp.MustCompile(`://[^/@\s"]+@`)
+// secrets are what a server may repeat of a request: user and password in a URL, and the header that carries them.
+var secrets = []struct {
+	of   *regexp.Regexp
+	with string
+}{
+	{regexp.MustCompile(`://[^/@\s"]+@`), "://<secret>@"},
+	{regexp.MustCompile(`(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}`), "$1 <secret>"},
+}
 
-// scrub hides user and password in every URL within s.
-func scrub(s string) string { return userinfo.ReplaceAllString(s, "://<secret>@") }
+// scrub hides credentials within s.
+func scrub(s string) string {
+	for _, x := range secrets {
+		s = x.of.ReplaceAllString(s, x.with)
+	}
+	return s
+}
 
-// cut shortens s to detailLen, at a character's end.
-func cut(s string) string {
-	if len(s) <= detailLen {
+// cut shortens s to detailLen.
+func cut(s string) string { return shorten(s, detailLen) }
+
+// shorten cuts s to so many bytes, at a character's end.
+func shorten(s string, most int) string {
+	if len(s) <= most {
 		return s
 	}
-	s = s[:detailLen-len("…")]
+	s = s[:most-len("…")]
 	for !utf8.ValidString(s) {
 		s = s[:len(s)-1]
 	}

@@ -88,6 +88,7 @@ func (c *Client) loaded(ctx context.Context, name string) (found []loadedRule, e
 func readRules(t *tokens, name string) ([]loadedRule, error) {
 	var status string
 	var found []loadedRule
+	var lacks incomplete
 	listed := false
 	rule := func() error {
 		l, err := readRule(t)
@@ -102,7 +103,9 @@ func readRules(t *tokens, name string) ([]loadedRule, error) {
 		return t.object("a group", map[string]func() error{"rules": func() error { return t.list("rules", rule) }})
 	}
 	err := t.object("the answer", map[string]func() error{
-		"status": func() (err error) { status, err = t.text("status"); return err },
+		"status":    func() (err error) { status, err = t.text("status"); return err },
+		"warnings":  lacks.warnings(t),
+		"isPartial": lacks.partial(t),
 		"data": func() error {
 			return t.object("data", map[string]func() error{"groups": func() error {
 				listed = true
@@ -116,8 +119,11 @@ func readRules(t *tokens, name string) ([]loadedRule, error) {
 	if err == nil && (status != "success" || !listed) {
 		err = errors.New("it has no rules")
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("its list of rules can't be read: %w", err)
+	case len(lacks) > 0:
+		return nil, lacks
 	}
 	return found, nil
 }

@@ -2,19 +2,13 @@ package measure
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
-
-	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 )
-
-// longestRefusal is how much is read of an answer that is none, in bytes.
-const longestRefusal = 64 << 10
 
 // server is an HTTP API, which is asked in forms. What it answers is read as it comes, and never whole.
 type server struct {
@@ -70,56 +64,6 @@ func (s server) send(r *http.Request, read func(io.Reader) error) (status int, e
 		return response.StatusCode, read(response.Body)
 	}
 	return response.StatusCode, refusal(response)
-}
-
-// redirected is the error of an answer that leads elsewhere. Nobody goes there: what the request carries is for the
-// server of the daemon's file alone.
-type redirected struct{ to string }
-
-// Error implements error.
-func (r redirected) Error() string {
-	return fmt.Sprintf("it redirects to %s, and no redirect is followed: write the address that answers itself into the daemon's file", r.to)
-}
-
-// refusal is the error of an answer that is none.
-func refusal(r *http.Response) error {
-	if to, err := r.Location(); err == nil && r.StatusCode/100 == 3 {
-		return redirected{(&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}).String()}
-	}
-	text, _ := io.ReadAll(io.LimitReader(r.Body, longestRefusal)) // what could be read of it
-	e := &v1.Error{Type: v1.ErrBadResponse, Msg: fmt.Sprintf("bad response code %d", r.StatusCode), Detail: string(text)}
-	switch r.StatusCode / 100 {
-	case 4:
-		e.Type, e.Msg = v1.ErrClient, fmt.Sprintf("client error: %d", r.StatusCode)
-	case 5:
-		e.Type, e.Msg = v1.ErrServer, fmt.Sprintf("server error: %d", r.StatusCode)
-	}
-	if r.StatusCode == http.StatusBadRequest || r.StatusCode == http.StatusUnprocessableEntity {
-		return said(e, text)
-	}
-	return e
-}
-
-// said is an error with Prometheus' own words, where it has any.
-func said(e *v1.Error, text []byte) error {
-	var body struct {
-		Status    string       `json:"status"`
-		ErrorType v1.ErrorType `json:"errorType"`
-		Error     string       `json:"error"`
-	}
-	switch err := json.Unmarshal(text, &body); {
-	case err != nil:
-		return e
-	case body.Status == "success":
-		return &v1.Error{Type: v1.ErrBadResponse, Msg: "inconsistent body for response code"}
-	}
-	if body.ErrorType != "" {
-		e.Type = body.ErrorType
-	}
-	if body.Error != "" {
-		e.Msg = body.Error
-	}
-	return e
 }
 
 // checkURL refuses what can't be an address, without repeating it: it may hold a password.

@@ -130,6 +130,11 @@ func (t *tokens) list(what string, read func() error) error {
 	if err := t.open('[', what); err != nil {
 		return err
 	}
+	return t.items(read)
+}
+
+// items reads the rest of a list that is open.
+func (t *tokens) items(read func() error) error {
 	for t.json.More() {
 		if err := read(); err != nil {
 			return err

@@ -18,7 +18,7 @@ const (
 	CodeSaveRefused       Code = "SaveRefused"       // a release's status is refused for good
 	CodeFleetWithheld     Code = "FleetWithheld"     // rollbacks in too many namespaces at once: it is the platform
 	CodeNamespaceWithheld Code = "NamespaceWithheld" // too many rollbacks at once in one namespace: what its services share
-	CodePrometheusAway    Code = "PrometheusAway"    // a Prometheus can't be reached
+	CodePrometheusAway    Code = "PrometheusAway"    // a Prometheus can't be reached, refuses, or answers in part
 	CodeFault             Code = "Fault"             // greenwatch itself fails at a policy, and rests it
 	CodeCanaryReminder    Code = "CanaryReminder"    // the traffic has been split for a day
 )

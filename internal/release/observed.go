@@ -167,7 +167,7 @@ type Observed struct {
 	Stable *judge.Verdict
 	// StableFails is what stable's own health endpoint says is not well, if it was asked and says so.
 	StableFails string
-	// Away says that Prometheus can't be reached, which is told once for all releases.
+	// Away says that Prometheus does not answer as it should, which is told once for all releases.
 	Away bool
 	// Check is the verdict of the next check, if it was due.
 	Check *CheckVerdict

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
-	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
 // mostIncidents is how many incidents are kept; the oldest that everybody has been told of go first.
@@ -249,7 +248,7 @@ func considerRaised(t *turn) (string, bool) {
 // away may stand for a moment longer than it is.
 func blindRaised(t *turn) (string, bool) {
 	v := t.s.Verdict
-	if !t.watched() || v.Tier != judge.Blind || !pagesBlind(v.Cause) || v.Cause == signal.Away || t.o.Away || t.o.BlindFor <= 0 {
+	if !t.watched() || v.Tier != judge.Blind || !pagesBlind(v.Cause) || v.Cause.OfServer() || t.o.Away || t.o.BlindFor <= 0 {
 		return "", false
 	}
 	return v.Reason, t.o.Now.Sub(v.Since) >= t.o.BlindFor

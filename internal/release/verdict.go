@@ -43,8 +43,7 @@ func takeGuard(t *turn) {
 // unanswered tells whether nobody answered what the standing verdict is good for: it stands no more from the
 // first look that should have been answered, whichever cells that was to look at.
 func (t *turn) unanswered(v judge.Verdict) bool {
-	switch causeOf(v, v.Tier) {
-	case signal.Timeout, signal.Away:
+	if c := causeOf(v, v.Tier); c.OfServer() || c == signal.Timeout {
 		now := t.s.Verdict
 		return now.Tier == "" || now.Tier == judge.Proceed || now.Tier == judge.Blind && !pagesBlind(now.Cause)
 	}
@@ -59,8 +58,8 @@ func (t *turn) stand(next Standing, v judge.Verdict) {
 		return
 	}
 	next.Since = v.At
-	if now.Tier == judge.Blind && next.Tier == judge.Blind && pagesBlind(now.Cause) && pagesBlind(next.Cause) && now.Cause != signal.Away {
-		next.Since = now.Since // it sees no more than before, whatever it is for now; a server that is away has its own page
+	if now.Tier == judge.Blind && next.Tier == judge.Blind && pagesBlind(now.Cause) && pagesBlind(next.Cause) && !now.Cause.OfServer() {
+		next.Since = now.Since // it sees no more than before, whatever it is for now; a server that does not answer has its own page
 	}
 	t.s.Verdict = next
 	t.s.Transitions = append(t.s.Transitions, *v.DeepCopy())

@@ -54,6 +54,9 @@ const (
 	Timeout    Cause = "Timeout"        // no answer in time
 	Gap        Cause = "Gap"            // no sample where there should be one
 	Away       Cause = "PrometheusAway" // the server can't be reached
+	Refused    Cause = "Refused"        // the server refuses whoever asks, not what is asked
+	Throttled  Cause = "Throttled"      // the server turns questions away for now
+	Incomplete Cause = "Incomplete"     // the server says itself that its answer is not whole
 	Lag        Cause = "Lag"            // the newest samples are older than settle allows
 	Idle       Cause = "Idle"           // samples, but no events: a share of nothing
 	Few        Cause = "TooFew"         // too few events to say yes or no
@@ -80,6 +83,9 @@ var words = map[Cause]string{
 	Timeout:    "no answer in time",
 	Gap:        "no sample where there should be one: are the targets up, and scraped?",
 	Away:       "the server can't be reached",
+	Refused:    "the server refuses whoever asks: are the token, the tenant and the rights in the daemon's file right?",
+	Throttled:  "the server turns questions away for now: is it overloaded, or starting, or are its limits too low?",
+	Incomplete: "the server says itself that its answer is not whole: is a store or a shard behind it down?",
 	Lag:        "the newest samples are older than timing.settle allows: remote write, or a recording rule, lags",
 	Idle:       "it is up, but gets no requests",
 	Few:        "too few requests to tell",
@@ -98,6 +104,15 @@ var words = map[Cause]string{
 
 // Words says in a sentence what stands behind a cause.
 func (c Cause) Words() string { return words[c] }
+
+// OfServer tells whether a cause is the server's, and none of the question: it is one incident, however many ask.
+func (c Cause) OfServer() bool { return c.Shut() || c == Incomplete }
+
+// Shut tells whether the server answers nothing for now, whatever it is asked.
+func (c Cause) Shut() bool { return c == Away || c == Refused || c == Throttled }
+
+// Unanswered tells whether nothing was learnt, and asking again may help.
+func (c Cause) Unanswered() bool { return c.OfServer() || c == Timeout || c == Budget }
 
 // Causes lists all causes.
 func Causes() []Cause {

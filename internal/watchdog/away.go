@@ -10,7 +10,11 @@ import (
 
 // server is what is known of one Prometheus.
 type server struct {
-	since signal.Instant // away since; zero while it answers, or while nobody knows
+	since signal.Instant // it does not answer as it should since; zero while it does, or while nobody knows
+	// last is when it was found so last, cause and words why.
+	last  signal.Instant
+	cause signal.Cause
+	words string
 	// met is when this process heard of it first, asked when it was asked last, and answered whether
 	// it ever did answer.
 	met, asked signal.Instant
@@ -22,8 +26,8 @@ type server struct {
 	greeted map[string]bool
 }
 
-// away watches over the Prometheus servers: one that can't be reached is one incident of its own, not
-// one per release.
+// away watches over the Prometheus servers: one that can't be reached, refuses, or answers in part only, is one incident
+// of its own, not one per release.
 type away struct {
 	mu      sync.Mutex
 	servers map[string]*server
@@ -31,6 +35,10 @@ type away struct {
 
 // unasked is how long nobody has asked a server before its incident is over: nothing waits for it.
 const unasked = signal.Duration(5 * 60e9)
+
+// calm is how long a server that can be reached must have answered all that it was asked before it is well again: one
+// that is throttled turns away some questions and answers others.
+const calm = signal.Duration(90e9)
 
 const prometheusPrefix = "prometheus/"
 
@@ -53,18 +61,39 @@ func (a *away) meet(name string, at signal.Instant) bool {
 }
 
 // note records what a server said, if anything: a query that took too long tells nothing of it.
-func (a *away) note(name string, c signal.Cause, at signal.Instant) {
+func (a *away) note(name string, c signal.Cause, words string, at signal.Instant) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := a.of(name, at)
 	s.asked = at
 	switch {
 	case c == signal.Timeout:
-	case c != signal.Away:
+	case c.OfServer():
+		if s.since.IsZero() {
+			s.since = at
+		}
+		s.last, s.cause, s.words = at, c, words
+	case s.cause == signal.Away || at.Sub(s.last) >= calm:
 		s.since, s.answered = 0, true
-	case s.since.IsZero():
-		s.since = at
 	}
+}
+
+// trouble says why nothing is judged by a server.
+func (s *server) trouble(name string) string {
+	what, meanwhile := "can't be reached", "nothing is judged by it"
+	switch s.cause {
+	case signal.Refused:
+		what = "refuses greenwatch's questions"
+	case signal.Throttled:
+		what, meanwhile = "turns questions away", "what is not answered is not judged"
+	case signal.Incomplete:
+		what, meanwhile = "answers in part only", "what is not answered whole is not judged"
+	}
+	text := "Prometheus " + name + " " + what + " since " + s.since.String()
+	if s.words != "" {
+		text += " (" + s.words + ")"
+	}
+	return clip(text + "; " + meanwhile + " meanwhile")
 }
 
 func (a *away) is(name string) bool {
@@ -82,7 +111,7 @@ func (a *away) owed(name, sink string, lasts signal.Duration, at signal.Instant)
 	s := a.of(name, at)
 	act := release.Action{Sink: sink, Key: prometheusPrefix + name, Deed: release.OpenPage,
 		Incident: release.Incident{Code: release.CodePrometheusAway, Severity: release.Error, Opened: s.since,
-			Text: "Prometheus " + name + " can't be reached since " + s.since.String() + "; nothing is judged by it meanwhile"}}
+			Text: s.trouble(name)}}
 	quiet := at.Sub(max(s.asked, s.met)) >= max(unasked, lasts)
 	switch {
 	case s.since.IsZero() && !quiet && !s.answered:
@@ -113,8 +142,8 @@ func (a *away) tries(name, sink string, at signal.Instant) {
 }
 
 // heard takes in what a Prometheus said when it was asked, and posts what pagers are owed about it.
-func (d *Daemon) heard(prometheus string, c signal.Cause, at signal.Instant) {
-	d.away.note(prometheus, c, at)
+func (d *Daemon) heard(prometheus string, c signal.Cause, words string, at signal.Instant) {
+	d.away.note(prometheus, c, words, at)
 	set := d.settings()
 	for sink, pages := range set.Sinks {
 		if _, owed := d.away.owed(prometheus, sink, set.BlindFor, at); pages && owed {

@@ -24,7 +24,7 @@ type looked struct {
 // lookedNow looks at this moment alone: unlike samples, facts need not settle.
 func lookedNow(at signal.Instant, matrix judge.Matrix, l horizon) looked {
 	out := looked{at: at, span: Span{From: at.Add(-matrix.Bin), To: at, Bin: matrix.Bin}}
-	if l.cause == signal.Away || l.cause == signal.Timeout {
+	if l.cause.Shut() || l.cause == signal.Timeout {
 		out.cause, out.detail = l.cause, l.detail
 	}
 	return out
@@ -163,7 +163,7 @@ func (d *Daemon) alerts(ctx context.Context, m measurement, matrix judge.Matrix,
 func (d *Daemon) readHeard(ctx context.Context, m measurement, asks []signal.Ask, span Span, at signal.Instant) []signal.Reading {
 	readings := d.read(ctx, m, asks, span)
 	for _, r := range readings {
-		d.heard(m.plan.Prometheus, r.Cause, at.Add(-m.own))
+		d.heard(m.plan.Prometheus, r.Cause, r.Detail, at.Add(-m.own))
 	}
 	return readings
 }

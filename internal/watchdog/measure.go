@@ -205,7 +205,7 @@ type horizon struct {
 
 func (d *Daemon) horizon(ctx context.Context, m measurement, at signal.Instant, asks []signal.Ask) horizon {
 	fresh := d.newest(ctx, m, asks, at)
-	d.heard(m.plan.Prometheus, fresh.Cause, at.Add(-m.own))
+	d.heard(m.plan.Prometheus, fresh.Cause, fresh.Detail, at.Add(-m.own))
 	switch {
 	case fresh.Cause == signal.Empty || fresh.Cause == signal.Gap:
 		return horizon{end: at}
@@ -232,7 +232,13 @@ func (d *Daemon) readNow(ctx context.Context, m measurement, l horizon, asks []s
 	if span.From >= span.To {
 		return all(asks, signal.Young, "less than one bin since the first traffic")
 	}
-	return d.read(ctx, m, asks, span)
+	readings := d.read(ctx, m, asks, span)
+	for _, r := range readings {
+		if r.Cause.OfServer() { // the newest samples were told all the same
+			d.heard(m.plan.Prometheus, r.Cause, r.Detail, d.now())
+		}
+	}
+	return readings
 }
 
 // all answers every question with the same cause.
@@ -378,7 +384,7 @@ func (d *Daemon) traffic(ctx context.Context, m measurement, o *release.Observed
 	}
 	s, _ := m.plan.AskRequests(m.stable().Slot, m.stable().Version)
 	fresh := d.newest(ctx, m, []signal.Ask{c, s}, o.Now)
-	d.heard(m.plan.Prometheus, fresh.Cause, o.Now.Add(-m.own))
+	d.heard(m.plan.Prometheus, fresh.Cause, fresh.Detail, o.Now.Add(-m.own))
 	shifted := m.record.State.Ladder.Shifted
 	bin := max(2*fresh.Interval, signal.Duration(2e9))
 	from := fresh.At.Add(-bin)

@@ -128,9 +128,7 @@ func (d *Daemon) readLong(ctx context.Context, m measurement, asks []signal.Ask,
 }
 
 // unanswered tells whether asking again may help.
-func unanswered(r signal.Reading) bool {
-	return r.Cause == signal.Away || r.Cause == signal.Timeout || r.Cause == signal.Budget
-}
+func unanswered(r signal.Reading) bool { return r.Cause.Unanswered() }
 
 // joined adds the reading of the next part. A part of which nothing is known is unknown bin by bin, but what was not
 // answered makes all of it unknown.

@@ -179,6 +179,46 @@ func TestHangingPrometheusDelaysNoOther(t *testing.T) {
 	})
 }
 
+// A Prometheus that refuses, throttles or answers in part is one incident, too, with its own words, however many of its
+// questions it turns away; one that fails at a question is one of each release.
+func TestPrometheusThatDoesNotAnswerIsOneIncident(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fault simulate.Fault
+		one   string
+	}{
+		{"no tenant", simulate.Fault{Turns: signal.Refused}, "main refuses greenwatch's questions since"},
+		{"throttled", simulate.Fault{Turns: signal.Throttled}, "(client error: 429: too many outstanding requests)"},
+		{"throttled now and then", simulate.Fault{Turns: signal.Throttled, Reads: true}, "main turns questions away since"},
+		{"a store is gone", simulate.Fault{Turns: signal.Incomplete}, "store-2 did not answer"},
+		{"a store is gone, as to some", simulate.Fault{Turns: signal.Incomplete, Reads: true}, "main answers in part only since"},
+		{"control: it refuses the question", simulate.Fault{Turns: signal.QueryError}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			live(t, func(t *testing.T, w *simulate.World) {
+				for _, name := range []string{"a", "b", "c"} {
+					go w.Add(name, week(lone)).Cutover(green, "green-2")
+				}
+				time.Sleep(40 * time.Minute)
+				w.Fault("main", c.fault)
+				time.Sleep(20 * time.Minute)
+				pages := w.Incidents("oncall")
+				if text := w.Text("oncall", "prometheus/main"); c.one != "" && (len(pages) != 1 || !strings.Contains(text, c.one)) || c.one == "" && len(pages) != 3 {
+					t.Errorf("paged for %v, %q; want %q", pages, text, c.one)
+				}
+				w.Fault("main", simulate.Fault{})
+				time.Sleep(40 * time.Minute)
+				if again := w.Incidents("oncall"); len(again) != len(pages) {
+					t.Errorf("after the return paged for %v, too", again)
+				}
+				if opened, _, _, open := w.Incident("oncall", "prometheus/main"); c.one != "" && (opened != 1 || open) {
+					t.Errorf("after the return: opened %d times, open: %v", opened, open)
+				}
+			})
+		})
+	}
+}
+
 // A Prometheus that is away is one incident, whoever leads, and it is resolved when it answers.
 func TestPrometheusAwayIsOneIncident(t *testing.T) {
 	const key = "prometheus/main"

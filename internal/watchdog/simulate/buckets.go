@@ -41,8 +41,8 @@ func (s *Service) buckets(p *prometheus, asks []signal.Ask) []signal.Buckets {
 	for i, a := range strip(asks) {
 		out[i] = signal.Buckets{Signal: a.Signal, Ends: s.histograms.Ends[a.Match]}
 		switch {
-		case p.faults.live().Away:
-			out[i] = signal.Buckets{Signal: a.Signal, Cause: signal.Away}
+		case p.faults.live().cause() != signal.Known:
+			out[i] = signal.Buckets{Signal: a.Signal, Cause: p.faults.live().cause()}
 		case len(out[i].Ends) == 0:
 			out[i].Cause = signal.Empty
 		}

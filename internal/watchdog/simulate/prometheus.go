@@ -19,12 +19,31 @@ type Quality struct {
 // Fault is what is wrong with a Prometheus.
 type Fault struct {
 	Away, Hang bool
-	NaN, Gap   bool
-	Lag        time.Duration
+	// Turns is what it answers instead, to Reads alone: it tells all the same how fresh its samples are.
+	Turns    signal.Cause
+	Reads    bool
+	NaN, Gap bool
+	Lag      time.Duration
 	// Mute is a server that does not tell its time.
 	Mute bool
 	// Takes is how long each query takes, TakesTold one whose answer is only told or recorded.
 	Takes, TakesTold time.Duration
+}
+
+// cause is why it answers nothing.
+func (f Fault) cause() signal.Cause {
+	if f.Away {
+		return signal.Away
+	}
+	return f.Turns
+}
+
+// faultWords are what servers say that answer nothing.
+var faultWords = map[signal.Cause]string{
+	signal.Away:       "connection refused",
+	signal.Refused:    "client error: 401: no org id",
+	signal.Throttled:  "client error: 429: too many outstanding requests",
+	signal.Incomplete: "the answer is incomplete, by its own words: store-2 did not answer",
 }
 
 // prometheus counts what happened; it can be away, hang, lag, lose scrapes and answer NaN.
@@ -55,8 +74,8 @@ func (w *World) Fault(name string, f Fault) {
 func (w *World) newest(name string, now signal.Instant) watchdog.Freshness {
 	p := w.proms[name]
 	f := p.faults.live()
-	if f.Away {
-		return watchdog.Freshness{Cause: signal.Away, Detail: "connection refused"}
+	if c := f.cause(); c != signal.Known && !f.Reads {
+		return watchdog.Freshness{Cause: c, Detail: faultWords[c]}
 	}
 	every := signal.Duration(p.scrape)
 	at, ok := p.newest(now, signal.At(time.Now()).Add(-signal.Duration(f.Lag)))
@@ -72,8 +91,8 @@ func (w *World) read(s *Service, name string, asks []signal.Ask, span watchdog.S
 	out := make([]signal.Reading, len(asks))
 	for i, a := range asks {
 		out[i] = signal.Reading{Signal: a.Signal, Queries: []string{a.Metric + "{" + a.Match + "}"}}
-		if p.faults.live().Away {
-			out[i].Cause = signal.Away
+		if c := p.faults.live().cause(); c != signal.Known {
+			out[i].Cause, out[i].Detail = c, faultWords[c]
 			continue
 		}
 		for end := span.From.Add(span.Bin); end <= span.To; end = end.Add(span.Bin) {

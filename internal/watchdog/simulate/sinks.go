@@ -34,6 +34,7 @@ type Sink struct {
 // incident is what a pager knows under one key.
 type incident struct {
 	open                       bool
+	text                       string
 	opened, triggers, resolves int
 }
 
@@ -103,6 +104,7 @@ func (s *Sink) page(a release.Action) {
 		return
 	}
 	in.triggers++
+	in.text = a.Incident.Text
 	if !in.open {
 		in.opened++
 		in.open = true
@@ -127,6 +129,16 @@ func (w *World) Incident(sink, key string) (opened, triggers, resolves int, open
 		return 0, 0, 0, false
 	}
 	return in.opened, in.triggers, in.resolves, in.open
+}
+
+// Text is what an incident said when it was triggered last.
+func (w *World) Text(sink, key string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if in := w.Sinks[sink].incidents[key]; in != nil {
+		return in.text
+	}
+	return ""
 }
 
 // Incidents gives the keys of all incidents of a sink that were ever triggered.
