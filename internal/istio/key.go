@@ -32,23 +32,20 @@ func distinguish(routes []Route) {
 	for _, route := range routes {
 		taken[route.Key] = true
 	}
-	seen := make(map[string]int, len(routes))
+	// tried is up to which number a key is known to be taken, so that one look suffices for all: an object may hold
+	// tens of thousands of routes with one name.
+	tried := make(map[string]int, len(routes))
 	for i := range routes {
 		key := routes[i].Key
-		seen[key]++
-		if seen[key] == 1 {
+		if tried[key]++; tried[key] == 1 {
 			continue
 		}
-		routes[i].Key = firstFree(key, seen[key], taken)
+		for taken[numbered(key, tried[key])] {
+			tried[key]++
+		}
+		routes[i].Key = numbered(key, tried[key])
 		taken[routes[i].Key] = true
 	}
 }
 
-func firstFree(key string, number int, taken map[string]bool) string {
-	for ; ; number++ {
-		candidate := fmt.Sprintf("%s#%d", key, number)
-		if !taken[candidate] {
-			return candidate
-		}
-	}
-}
+func numbered(key string, number int) string { return fmt.Sprintf("%s#%d", key, number) }
