@@ -18,8 +18,9 @@ const (
 )
 
 // surelyAbove tells whether k of n events is so much that a share of p yields it, or more, with a chance
-// below the given one.
+// below the given one. Sums of what was counted are rounded: k may be more than all, which means all.
 func surelyAbove(k, n, p, chance float64) bool {
+	k = min(k, n)
 	switch {
 	case n <= 0 || k <= n*p:
 		return false
@@ -30,8 +31,9 @@ func surelyAbove(k, n, p, chance float64) bool {
 }
 
 // surelyBelow tells whether k of n events is so little that a share of p yields it, or less, with a chance
-// below the given one.
+// below the given one. A k below 0 means none.
 func surelyBelow(k, n, p, chance float64) bool {
+	k = max(k, 0)
 	switch {
 	case n <= 0 || k >= n*p:
 		return false

@@ -49,3 +49,18 @@ func TestHowManyEventsItTakes(t *testing.T) {
 		}
 	}
 }
+
+// Sums are rounded, and histograms may count parts of events: what comes out as more than all is all, and as less
+// than none none.
+func TestCountsBeyondAll(t *testing.T) {
+	for _, p := range []float64{0, 1e-300, 0.05, 0.5, 1 - 1e-16, 1} {
+		for _, n := range []float64{0.5, 3, 1000, 1 << 60} {
+			if got, want := surelyAbove(2*n, n, p, chanceOfRollback), surelyAbove(n, n, p, chanceOfRollback); got != want {
+				t.Errorf("%v of %v above %v: %v; all of it: %v", 2*n, n, p, got, want)
+			}
+			if got, want := surelyBelow(-n, n, p, chanceOfRollback), surelyBelow(0, n, p, chanceOfRollback); got != want {
+				t.Errorf("%v of %v below %v: %v; none of it: %v", -n, n, p, got, want)
+			}
+		}
+	}
+}

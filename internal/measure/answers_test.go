@@ -298,6 +298,17 @@ func TestAPartIsNoMoreThanItsWhole(t *testing.T) {
 	}
 }
 
+// A native histogram may hold parts of events: of half a one no more than that lies above a bound.
+func TestPartsOfEvents(t *testing.T) {
+	for total, want := range map[string]signal.Over{"0.5": {Bound: 0.1, Least: 0.5, Most: 0.5}, "8": {Bound: 0.1, Least: 8, Most: 8}} {
+		body := matrix(column("native", "0.3"), column("native-total", total), column("fraction/0.1", "0"), column("fraction/1", "1"))
+		r := readOne(t, client(t, saying(body)), questions[3], measure.Range{From: t0, To: t0 + 60, Bin: minute})
+		if len(r.Bins) != 1 || len(r.Bins[0].Over) != 2 || r.Bins[0].Over[0] != want {
+			t.Errorf("of %s events: got %+v, want %+v", total, r, want)
+		}
+	}
+}
+
 // FuzzAnswer gives any text as the answer to everything: nothing panics, and no number is known that is not in it.
 func FuzzAnswer(f *testing.F) {
 	for _, body := range []string{`null`, `{"status":"success","data":{"resultType":"matrix","result":[null]}}`, matrix(column("total", "8"), column("part", "2")),

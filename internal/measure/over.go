@@ -56,7 +56,7 @@ func (t table) over(b signal.Bin, bound signal.Number, ends []end) signal.Over {
 	o := signal.Over{Bound: bound, Most: b.Total}
 	if share, ok := t[colFraction+bound.String()][b.End]; ok && t.isNative(b.End) {
 		if share >= 0 && share <= 1 {
-			o.Least = signal.Number(math.Round(float64(b.Total) * (1 - share)))
+			o.Least = min(b.Total, signal.Number(math.Round(float64(b.Total)*(1-share))))
 			o.Most = o.Least
 		}
 		return o
