@@ -280,6 +280,7 @@ func (d *Daemon) check(ctx context.Context, m measurement, o *release.Observed) 
 	if late {
 		matrix = ofThePast(matrix)
 	}
+	matrix = matrix.Coarser(finest(c))
 	asks := asked(m.plan, matrix, m.candidate())
 	if len(asks) > 0 {
 		matrix = matrix.Coarser(2 * whole(d.newest(ctx, m, asks, c.At).Interval))
@@ -307,6 +308,16 @@ func (d *Daemon) check(ctx context.Context, m measurement, o *release.Observed) 
 	}
 	d.meter.Checked(v.Tier, late)
 	return &release.CheckVerdict{Check: c, Late: late, Verdict: v}
+}
+
+// mostOfCheck is how many bins one check looks through at most: those of a day in half minutes. What it takes to judge
+// grows with them, and a policy may write any bin beside any schedule.
+const mostOfCheck = 2880
+
+// finest gives how long the bins of a check are at least, in whole seconds.
+func finest(c schedule.Check) signal.Duration {
+	const second = signal.Duration(1e9)
+	return (c.At.Sub(c.From)/mostOfCheck + second - 1) / second * second
 }
 
 func (d *Daemon) readCheck(ctx context.Context, m measurement, asks []signal.Ask, matrix judge.Matrix, c schedule.Check) []signal.Reading {
