@@ -16,15 +16,69 @@ import (
 func Overlaps(policies []*v1alpha1.WatchPolicy) map[types.NamespacedName]error {
 	oldest := slices.SortedFunc(slices.Values(policies), older)
 	refused := map[types.NamespacedName]error{}
-	var standing []*v1alpha1.WatchPolicy
-	for _, p := range oldest {
-		if err := claimedBefore(p, standing); err != nil {
-			refused[key(p)] = err
+	claimed := claims{}
+	for i, p := range oldest {
+		if o, ok := claimed.first(p); ok {
+			refused[key(p)] = Because(Overlap, "%s is watched by the older policy %s; a Deployment or route belongs to one policy", shared(p, oldest[o]), oldest[o].Name)
 			continue
 		}
-		standing = append(standing, p)
+		claimed.add(p, i)
 	}
 	return refused
+}
+
+// claims is who was first to claim what, by place in the order of age: there may be thousands of policies, and each
+// is held against all that are older.
+type claims map[claim]int
+
+// claim is something that a policy watches. A destination is claimed as such, and once more as one of a policy
+// that names no routes.
+type claim struct{ namespace, kind, virtualService, name string }
+
+// first gives the oldest policy that claims what p does, too.
+func (c claims) first(p *v1alpha1.WatchPolicy) (oldest int, ok bool) {
+	own, destinations := claimsOf(p)
+	for _, d := range destinations {
+		if d.kind = "bare"; len(p.Spec.Traffic.HTTPRoutes) == 0 {
+			d.kind = "any"
+		}
+		own = append(own, d)
+	}
+	for _, x := range own {
+		if i, is := c[x]; is && (!ok || i < oldest) {
+			oldest, ok = i, true
+		}
+	}
+	return oldest, ok
+}
+
+func (c claims) add(p *v1alpha1.WatchPolicy, place int) {
+	own, destinations := claimsOf(p)
+	for _, d := range destinations {
+		d.kind = "any"
+		own = append(own, d)
+		if d.kind = "bare"; len(p.Spec.Traffic.HTTPRoutes) == 0 {
+			own = append(own, d)
+		}
+	}
+	for _, x := range own {
+		if _, taken := c[x]; !taken {
+			c[x] = place
+		}
+	}
+}
+
+// claimsOf gives the Deployments and routes that a policy names, and its destinations.
+func claimsOf(p *v1alpha1.WatchPolicy) (named, destinations []claim) {
+	vs := p.Spec.Traffic.VirtualService
+	for _, r := range p.Spec.Traffic.HTTPRoutes {
+		named = append(named, claim{p.Namespace, "route", vs, r})
+	}
+	for _, s := range p.Spec.Slots {
+		named = append(named, claim{p.Namespace, "deployment", "", s.Deployment})
+		destinations = append(destinations, claim{p.Namespace, "", vs, destination(s, p.Namespace)})
+	}
+	return named, destinations
 }
 
 func key(p *v1alpha1.WatchPolicy) types.NamespacedName {
@@ -37,18 +91,6 @@ func older(a, b *v1alpha1.WatchPolicy) int {
 		strings.Compare(a.Namespace, b.Namespace),
 		strings.Compare(a.Name, b.Name),
 	)
-}
-
-func claimedBefore(p *v1alpha1.WatchPolicy, standing []*v1alpha1.WatchPolicy) error {
-	for _, o := range standing {
-		if o.Namespace != p.Namespace {
-			continue
-		}
-		if what := shared(p, o); what != "" {
-			return Because(Overlap, "%s is watched by the older policy %s; a Deployment or route belongs to one policy", what, o.Name)
-		}
-	}
-	return nil
 }
 
 // shared names what two policies of one namespace both claim.

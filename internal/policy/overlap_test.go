@@ -1,6 +1,9 @@
 package policy_test
 
 import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,5 +71,76 @@ func TestTheYoungerOfTwoThatOverlapIsRefused(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Whoever may write policies writes as many as he likes: that each is held against all older ones keeps nobody waiting.
+func TestManyPoliciesAreHeldAgainstEachOther(t *testing.T) {
+	const n = 10_000
+	var all []*v1alpha1.WatchPolicy
+	for i := range n {
+		all = append(all, watch(fmt.Sprint("p", i), 0, fmt.Sprint("a", i), fmt.Sprint("b", i), fmt.Sprint("r", i)))
+	}
+	begun := time.Now()
+	refused := policy.Overlaps(all)
+	if took := time.Since(begun); len(refused) > 0 || took > 5*time.Second {
+		t.Errorf("%d of %d are refused, after %s", len(refused), n, took)
+	}
+}
+
+// refusing holds each policy against those that stand, one by one, and gives by whom it is refused.
+func refusing(oldestFirst []*v1alpha1.WatchPolicy) map[string]string {
+	refused := map[string]string{}
+	for i, p := range oldestFirst {
+		for _, o := range oldestFirst[:i] {
+			if _, fallen := refused[o.Name]; !fallen && refused[p.Name] == "" && both(p, o) {
+				refused[p.Name] = o.Name
+			}
+		}
+	}
+	return refused
+}
+
+func both(p, o *v1alpha1.WatchPolicy) bool {
+	a, b := p.Spec.Traffic.HTTPRoutes, o.Spec.Traffic.HTTPRoutes
+	bare, route := len(a) == 0 || len(b) == 0, slices.ContainsFunc(a, func(r string) bool { return slices.Contains(b, r) })
+	for _, s := range p.Spec.Slots {
+		for _, x := range o.Spec.Slots {
+			if s.Deployment == x.Deployment {
+				return p.Namespace == o.Namespace
+			}
+			route = route || bare && s.Destination == x.Destination
+		}
+	}
+	return route && p.Namespace == o.Namespace && p.Spec.Traffic.VirtualService == o.Spec.Traffic.VirtualService
+}
+
+func TestWhoeverWasFirst(t *testing.T) {
+	r, some := rand.New(rand.NewPCG(1, 2)), 0
+	for range 1000 {
+		var all []*v1alpha1.WatchPolicy
+		for i := range 12 {
+			var routes []string
+			for range r.IntN(3) {
+				routes = append(routes, fmt.Sprint("r", r.IntN(8)))
+			}
+			p := watch(fmt.Sprint("p", i), 100-i, fmt.Sprint("h", r.IntN(10)), fmt.Sprint("h", 10+r.IntN(10)), routes...)
+			p.Namespace, p.Spec.Traffic.VirtualService = fmt.Sprint("n", r.IntN(2)), fmt.Sprint("v", r.IntN(2))
+			for j := range p.Spec.Slots {
+				p.Spec.Slots[j].Deployment = fmt.Sprint("d", r.IntN(60))
+			}
+			all = append(all, p)
+		}
+		want, got := refusing(all), policy.Overlaps(all)
+		for _, p := range all {
+			err := got[types.NamespacedName{Namespace: p.Namespace, Name: p.Name}]
+			if by := want[p.Name]; (err != nil) != (by != "") || err != nil && !strings.Contains(err.Error(), "by the older policy "+by+";") {
+				t.Fatalf("%s: %v; want it refused by %q", p.Name, err, by)
+			}
+		}
+		some += len(want)
+	}
+	if some == 0 {
+		t.Error("nobody was refused")
 	}
 }
