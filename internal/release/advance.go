@@ -106,8 +106,11 @@ func (s Spec) TrueCutover(now signal.Instant) signal.Instant {
 
 // takeEdit says when the policy's traffic or slots were edited since the release began.
 func takeEdit(t *turn) {
-	t.set(ConditionPolicyEdited, t.o.Edited && !t.s.Over(), "NextRelease",
-		"the policy's traffic or slots were edited: this release goes by those that it began with, and the edit takes force with the next")
+	text := "the policy's traffic or slots were edited: this release goes by those that it began with, and the edit takes force with the next"
+	if t.o.ModeElsewhere {
+		text += "; it is not rolled back by itself: " + modeElsewhere
+	}
+	t.set(ConditionPolicyEdited, t.o.Edited && !t.s.Over(), "NextRelease", text)
 }
 
 func (t *turn) candidate() Side { return t.o.Spec.Candidate }

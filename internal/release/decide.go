@@ -24,6 +24,9 @@ const (
 	withheldSoleDecide = "Decided"
 )
 
+// modeElsewhere says why a mode does not count.
+const modeElsewhere = "the policy names another VirtualService or Deployment by now, and its mode speaks of that alone"
+
 // decide opens the ladder when the guard says rollback now and nothing forbids it; else it says what
 // forbids it. Only what holds now decides: checks of the past and standing verdicts do not.
 func decide(t *turn) {
@@ -66,6 +69,8 @@ func (t *turn) forbidden() (reason, why string) {
 	switch {
 	case o.Spec.MidFlight:
 		return withheldMidFlight, "the release was under way when its policy was first seen"
+	case o.ModeElsewhere:
+		return withheldObserve, modeElsewhere + ": a person decides about this release"
 	case o.Mode != Enforce:
 		return withheldObserve, "the mode is Observe"
 	case t.s.Is(ConditionHeld):

@@ -153,6 +153,9 @@ type Observed struct {
 	Invalid string
 	// Edited says that the policy's traffic or slots are others by now than the release's.
 	Edited bool
+	// ModeElsewhere says that the policy's mode lets greenwatch act on another VirtualService or Deployment by now, and
+	// not on the release's.
+	ModeElsewhere bool
 	// Unvouched says that nothing but the release itself says that greenwatch made it: its policy does
 	// not know it.
 	Unvouched bool

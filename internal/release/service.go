@@ -23,14 +23,27 @@ func (p *Plan) Service() *Service {
 }
 
 // For gives the plan by which a release is watched: the policy's, with the traffic and the slots that the release
-// began with. A release of an earlier version of greenwatch has none of its own.
+// began with. A release of an earlier version of greenwatch has none of its own. The mode speaks of the VirtualService
+// and the Deployments that the policy names: who wrote it was asked for the rights on these. Of others it allows nothing.
 func (p *Plan) For(s Spec) *Plan {
 	if p == nil || s.Service == nil {
 		return p
 	}
 	own := *p
 	own.VirtualService, own.HTTPRoutes, own.Slots = s.Service.VirtualService, s.Service.HTTPRoutes, s.Service.Slots
+	if p.VirtualService != own.VirtualService || !slices.Equal(deployments(p.Slots), deployments(own.Slots)) {
+		own.Mode = Observe
+	}
 	return &own
+}
+
+func deployments(slots []Slot) []string {
+	var names []string
+	for _, s := range slots {
+		names = append(names, s.Deployment)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Is tells whether a plan has this service.

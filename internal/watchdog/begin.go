@@ -188,8 +188,11 @@ func (u *unmade) clear(k Key) {
 func edits(p Policy, records []Record) []Problem {
 	for _, r := range slices.Backward(records) {
 		if s := r.Spec.Service; s != nil && !r.State.Over() && !s.Is(p.Plan) {
-			return []Problem{{Reason: ReasonEditPending, Message: fmt.Sprintf(
-				"traffic or slots were edited while release %s is active: it goes on by those that it began with, and the edit takes force with the next release", r.Spec.Name())}}
+			text := fmt.Sprintf("traffic or slots were edited while release %s is active: it goes on by those that it began with, and the edit takes force with the next release", r.Spec.Name())
+			if p.Plan.For(r.Spec).Mode != p.Plan.Mode {
+				text += fmt.Sprintf("; until then nothing is rolled back by itself, since mode: %s speaks of the VirtualService and Deployments that the policy names", p.Plan.Mode)
+			}
+			return []Problem{{Reason: ReasonEditPending, Message: text}}
 		}
 	}
 	return nil

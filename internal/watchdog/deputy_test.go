@@ -1,6 +1,7 @@
 package watchdog_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -100,6 +101,47 @@ func TestAReleaseThatGreenwatchDidNotMakeDoesNothing(t *testing.T) {
 			t.Error("the control: greenwatch's own release was not moved by it")
 		}
 	})
+}
+
+// The promise no-deputy: who may let greenwatch act on a service of their own, and so writes it into a policy that
+// observed another one, lets it act on that other one not even for the release that is under way. The control: the
+// same mode, of the service itself, which only who may patch its VirtualService and scale its Deployments may write.
+func TestAModeCountsForTheServiceThatThePolicyNames(t *testing.T) {
+	toy := func(p *release.Plan) {
+		p.VirtualService = "toy"
+		for i := range p.Slots {
+			p.Slots[i].Deployment = "toy-" + p.Slots[i].Name
+		}
+	}
+	for name, c := range map[string]struct {
+		edit  func(*release.Plan)
+		moves int
+	}{
+		"the service itself":     {asItIs, 1},
+		"by other routes":        {func(p *release.Plan) { p.HTTPRoutes = []string{"main"} }, 1},
+		"another service":        {toy, 0},
+		"another VirtualService": {func(p *release.Plan) { p.VirtualService = "toy" }, 0},
+		"another Deployment":     {func(p *release.Plan) { p.Slots[0].Deployment = "toy" }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			live(t, func(t *testing.T, w *simulate.World) {
+				s := w.Add("service", week(func(p *release.Plan) { lone(p); p.Mode = release.Observe }))
+				w.Until(s.Known)
+				s.Cutover(green, "green-2")
+				w.Until(s.In(1, release.Watching))
+				s.Edit(func(p *release.Plan) { p.Mode = release.Enforce; c.edit(p) })
+				s.Serve("green-2", simulate.Bad)
+				time.Sleep(20 * time.Minute)
+				if s.Moves(1) != c.moves {
+					t.Errorf("moved %d times, want %d", s.Moves(1), c.moves)
+				}
+				_, state, _ := s.Release(1)
+				if why := state.Condition(release.ConditionWithheld); c.moves == 0 && (why == nil || !strings.Contains(why.Message, "names another VirtualService or Deployment")) {
+					t.Errorf("withheld: %+v", why)
+				}
+			})
+		})
+	}
 }
 
 // A release whose label is taken away is watched all the same, and gets it back; one that was deleted is not looked for

@@ -22,6 +22,7 @@ func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int,
 		Newer: newer(others, r), BlindFor: set.BlindFor, Breaker: set.Breaker,
 		PagesPerHour: set.PagesPerHour, Pages: pages(p.Ledger, others, r)}
 	o.Edited = own != p.Plan && !r.Spec.Service.Is(p.Plan)
+	o.ModeElsewhere = own != nil && own.Mode != p.Plan.Mode
 	o.Unvouched = !ours && !p.Gone && !d.vouched.has(r.Name())
 	if !p.Gone && ours && p.Plan == nil {
 		o.Invalid = invalid(p.Problems)
