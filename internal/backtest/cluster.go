@@ -15,13 +15,13 @@ import (
 // kube-state-metrics was scraped.
 type cluster struct {
 	Options
-	ctx     context.Context
-	shelf   *shelf
-	unready map[string]signal.Instant // by slot: since when no replica has been seen ready
+	ctx   context.Context
+	shelf *shelf
+	lulls release.Lulls
 }
 
 func (o Options) cluster(ctx context.Context, s *shelf) *cluster {
-	return &cluster{Options: o, ctx: ctx, shelf: s, unready: map[string]signal.Instant{}}
+	return &cluster{Options: o, ctx: ctx, shelf: s}
 }
 
 // world looks at a moment; moments come in order.
@@ -33,6 +33,12 @@ func (c *cluster) world(at signal.Instant) release.World {
 	stable := c.Plan.Other(c.Candidate).Name
 	w := release.World{Routes: []release.RouteView{{Key: "past", Shares: map[string]float64{c.Candidate: share, stable: 1 - share}}}}
 	w.Slots = []release.SlotView{c.slot(c.Candidate, "candidate", at), c.slot(stable, "stable", at)}
+	c.lulls = c.lulls.Note(&w, at, 1)
+	for i := range w.Slots {
+		if v := &w.Slots[i]; !v.UnreadySince.IsZero() {
+			v.Ticks = int32(1 + at.Sub(v.UnreadySince)/c.Plan.GuardEvery)
+		}
+	}
 	return w
 }
 
@@ -47,14 +53,6 @@ func (c *cluster) slot(name, revision string, at signal.Instant) release.SlotVie
 		return v
 	}
 	v.Unseen, v.Wanted, v.Ready = false, wanted, ready
-	if ready > 0 || wanted == 0 {
-		delete(c.unready, name)
-		return v
-	}
-	if _, ok := c.unready[name]; !ok {
-		c.unready[name] = at
-	}
-	v.UnreadySince, v.Ticks = c.unready[name], int32(1+at.Sub(c.unready[name])/c.Plan.GuardEvery)
 	return v
 }
 

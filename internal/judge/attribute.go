@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
@@ -18,8 +19,29 @@ const (
 	LastWeek     Against = "LastWeek"     // whichever slot had the traffic at the same time last week
 )
 
-// MinOther is how many events the other side needs to be compared with.
-const MinOther = 50
+// MinOther is how many events the other side needs to be compared with, and LeastOther how many where not one
+// request succeeds, which takes no more itself.
+const (
+	MinOther   = 50
+	LeastOther = minSilent
+)
+
+func fewest(b Bound) float64 {
+	if b.Unavailable {
+		return LeastOther
+	}
+	return MinOther
+}
+
+// Counts names the signal whose events a signal is compared by: its own, or the requests for whether the slot serves.
+func Counts(m Matrix, name string) string {
+	for _, r := range m.Rows {
+		if r.Signal == name && r.Kind == signal.Kubernetes {
+			return m.Requests
+		}
+	}
+	return name
+}
 
 // Other is what another side counted of a signal.
 type Other struct {
@@ -51,6 +73,9 @@ const (
 	muchWorse = 4
 )
 
+// failsToo is the share of failures that is as bad, if it is surely more, as that not one request succeeds.
+const failsToo = 1.0 / muchWorse
+
 // Suspects names the signals of which it should be asked whether it is the release: those whose counts call
 // for a rollback, or for people, and the requests, if nothing has been heard of the candidate, or it gets none.
 func Suspects(m Matrix, v Verdict) []string {
@@ -73,6 +98,9 @@ func accused(row Row, e Evidence) (Finding, limit, bool) {
 			continue
 		}
 		_, p, counts := tallied(row, f.Cell.Bound, e.Bins)
+		if f.Cell.Bound.Unavailable && f.How != Held { // no replica is ready: nothing of that was counted
+			counts = false
+		}
 		return f, limit{p: p, chance: chanceOfOther, n: int(f.Bins)}, counts
 	}
 	return Finding{}, limit{}, false
@@ -115,7 +143,7 @@ func compare(row Row, e Evidence, o Other) (*Attribution, bool) {
 	}
 	ts, _, counts := tallied(row, f.Cell.Bound, o.Bins)
 	other := sum(ts)
-	if !counts || other.total < MinOther {
+	if !counts || other.total < fewest(f.Cell.Bound) {
 		return nil, false
 	}
 	own, _, _ := tallied(row, f.Cell.Bound, e.Bins)
@@ -167,6 +195,18 @@ func (v Verdict) HeldBack() string {
 		}
 	}
 	return ""
+}
+
+// Alike tells whether all that a verdict calls people for befalls stable now as badly: that is no matter of the release.
+func (v Verdict) Alike() bool {
+	calls := func(e Evidence) bool { return e.Tier == Consider }
+	return v.Tier == Consider && slices.ContainsFunc(v.Evidence, calls) &&
+		!slices.ContainsFunc(v.Evidence, func(e Evidence) bool { return calls(e) && !e.alike() })
+}
+
+func (e Evidence) alike() bool {
+	a := e.Attribution
+	return a != nil && a.AsBad && a.Against == StableNow
 }
 
 // calls tells whether a cell of the tier says yes.

@@ -53,6 +53,72 @@ func TestIsItTheRelease(t *testing.T) {
 	}
 }
 
+// That not one request succeeds is a count, too: where a dependency breaks, both sides' requests fail.
+func TestUnavailableByCountsIsCompared(t *testing.T) {
+	ready := signal.Reading{Signal: "availability", Availability: &signal.Availability{Wanted: 3, Ready: 3}}
+	down := signal.Reading{Signal: "availability", Availability: &signal.Availability{Wanted: 3, Ticks: 9, UnreadySince: at - 300}}
+	of := func(a judge.Against, bins []signal.Bin) []judge.Other {
+		return []judge.Other{{Signal: "availability", Against: a, Slot: "blue", Bins: bins}}
+	}
+	cases := []struct {
+		name   string
+		a      signal.Reading
+		others []judge.Other
+		want   judge.Tier
+		says   string
+	}{
+		{"nobody to compare with", ready, nil, judge.Rollback, "not one of the requests of the last 2m succeeded"},
+		{"stable is well", ready, of(judge.StableNow, lots(2, 1, 100)), judge.Rollback, "; blue is now: 1 % of 200"},
+		{"stable fails by a fifth", ready, of(judge.StableNow, lots(2, 20, 100)), judge.Rollback, "; blue is now: 20 % of 200"},
+		{"stable fails by half", ready, of(judge.StableNow, lots(2, 50, 100)), judge.Consider, "; blue is as bad now: 50 % of 200"},
+		{"stable fails altogether, on as few requests", ready, of(judge.StableNow, lots(2, 5, 5)), judge.Consider, "as bad now"},
+		{"stable has hardly a request", ready, of(judge.StableNow, lots(2, 4, 4)), judge.Rollback, "not one of the requests"},
+		{"stable failed so before the first traffic", ready, of(judge.StableBefore, lots(30, 60, 100)), judge.Consider, "blue was as bad before"},
+		{"no replica is ready, which excuses nothing", down, of(judge.StableNow, lots(2, 100, 100)), judge.Rollback, "no ready replica of 3"},
+	}
+	m := matrix(availabilityRow, judge.Row{Signal: "error-rate", Kind: signal.Ratio})
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			v := judge.Judge(m, judge.Input{At: at, Readings: []signal.Reading{c.a, errorRate(lots(3, 5, 5))}, Others: c.others})
+			if v.Tier != c.want || !strings.Contains(v.Reason, c.says) {
+				t.Errorf("got %s: %s\nwant %s with %q", v.Tier, v.Reason, c.want, c.says)
+			}
+			if suspects := judge.Suspects(m, judge.Judge(m, judge.Input{At: at, Readings: []signal.Reading{c.a, errorRate(lots(3, 5, 5))}})); (len(suspects) == 1) != (c.a.Availability.Ready > 0) {
+				t.Errorf("suspects are %v", suspects)
+			}
+			if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
+				t.Errorf("judged again: %s (%s)", again.Tier, again.Reason)
+			}
+		})
+	}
+}
+
+// What befalls both sides alike is no matter of the release; whatever else befalls the candidate comes before it.
+func TestAlike(t *testing.T) {
+	bad := lots(6, 120, 1000)
+	own := judge.Row{Signal: "own", Kind: signal.Ratio, Cells: []judge.Cell{cell(judge.Consider, above(0.05), 5)}}
+	cases := []struct {
+		name   string
+		own    []signal.Bin
+		others []judge.Other
+		alike  bool
+		by     string
+	}{
+		{"stable is as bad now", lots(6, 0, 1000), other(judge.StableNow, bad), true, "error-rate"},
+		{"stable was as bad before", lots(6, 0, 1000), other(judge.StableBefore, lots(60, 120, 1000)), false, "error-rate"},
+		{"stable is as bad now, and the candidate has trouble of its own", bad, other(judge.StableNow, bad), false, "own"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			in := judge.Input{At: at, Readings: []signal.Reading{errorRate(bad), {Signal: "own", Bins: c.own}}, Others: c.others}
+			v := judge.Judge(matrix(errorRow(cell(judge.Rollback, above(0.05), 5)), own), in)
+			if v.Tier != judge.Consider || v.Alike() != c.alike || v.Signal != c.by {
+				t.Errorf("%s, alike %v, by %s: %s", v.Tier, v.Alike(), v.Signal, v.Reason)
+			}
+		})
+	}
+}
+
 // What is worse on the candidate alone is not excused by what is bad on both sides.
 func TestEverySignalIsComparedByItself(t *testing.T) {
 	m := matrix(errorRow(cell(judge.Rollback, above(0.05), 5)),

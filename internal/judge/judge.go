@@ -19,6 +19,7 @@ const minSilent = 10
 func Judge(m Matrix, in Input) Verdict {
 	v := opened(m, in)
 	var x paper
+	alike := false // what decided befalls both sides: what does not comes first
 	for _, row := range m.Rows {
 		e := weigh(m, row, in, &x)
 		v.Evidence = append(v.Evidence, e)
@@ -26,8 +27,8 @@ func Judge(m Matrix, in Input) Verdict {
 		if tier == Blind && !row.Required {
 			continue
 		}
-		if tier.Worse(v.Tier) {
-			v.Tier, v.Signal, v.Reason = tier, row.Signal, sentence(m, row, e)
+		if tier.Worse(v.Tier) || tier == Consider && tier == v.Tier && alike && !e.alike() {
+			v.Tier, v.Signal, v.Reason, alike = tier, row.Signal, sentence(m, row, e), e.alike()
 		}
 	}
 	return v
@@ -109,17 +110,19 @@ func unavailable(m Matrix, c Cell, r signal.Reading, in Input) (Finding, []signa
 	f := Finding{Cell: c, Answer: No}
 	bins, failed := allFail(m, r, in)
 	switch {
-	case failed || down(m, r.Availability, in.At):
+	case down(m, r.Availability, in.At):
 		f.Answer = Yes
+	case failed: // a count, and compared as such
+		f.Answer, f.How, f.Bins, f.Over = Yes, Held, int32(len(bins)), int32(len(bins))
 	case r.Availability == nil:
 		f.Answer = Unknown
 	}
 	return f, bins
 }
 
-// down tells whether no replica has been ready for UnavailableFor, seen at least twice.
+// down tells whether a slot with traffic has had no ready replica for UnavailableFor, seen at least twice.
 func down(m Matrix, a *signal.Availability, at signal.Instant) bool {
-	if a == nil || a.Wanted == 0 || a.Ready > 0 || a.UnreadySince.IsZero() {
+	if a == nil || a.Ready > 0 || a.UnreadySince.IsZero() {
 		return false
 	}
 	return a.Ticks >= 2 && at.Sub(a.UnreadySince) >= m.UnavailableFor
@@ -146,17 +149,28 @@ func allFail(m Matrix, r signal.Reading, in Input) ([]signal.Bin, bool) {
 	return stretch, false
 }
 
+// leastSilent is how many bins no request succeeds in at least: a bin holds two scrapes or more, and one burst of
+// failures, or one bad scrape, is no outage.
+const leastSilent = 2
+
 // silentBins gives how many bins cover UnavailableFor.
 func (m Matrix) silentBins() int {
 	if m.Bin <= 0 {
-		return 1
+		return leastSilent
 	}
-	return max(1, int((m.UnavailableFor+m.Bin-1)/m.Bin))
+	return max(leastSilent, int((m.UnavailableFor+m.Bin-1)/m.Bin))
 }
 
+// silence is how long no request must have succeeded.
+func (m Matrix) silence() signal.Duration { return signal.Duration(m.silentBins()) * m.Bin }
+
+// noSuccess tells whether requests failed from the first of n bins to the last, and not one succeeded.
 func noSuccess(bins []signal.Bin, n int) bool {
+	if len(bins) < n || slices.ContainsFunc(bins, unseen) {
+		return false
+	}
 	all := pool(bins)
-	return len(bins) >= n && !slices.ContainsFunc(bins, unseen) && all.Total >= minSilent && all.Part >= all.Total
+	return all.Total >= minSilent && all.Part >= all.Total && bins[0].Total > 0 && bins[len(bins)-1].Total > 0
 }
 
 func unseen(b signal.Bin) bool { return !seen(b) }
@@ -245,7 +259,7 @@ func sentence(m Matrix, row Row, e Evidence) string {
 	case worst.Answer != Yes:
 		return ""
 	case worst.Cell.Bound.Unavailable:
-		return unavailableSentence(m, e)
+		return clip(unavailableSentence(m, e, worst))
 	case row.Kind == signal.Probe:
 		return clip(probeSentence(m, row, e, worst))
 	case row.Kind.Fact():
@@ -294,11 +308,19 @@ func missing(e Evidence) string {
 	return ""
 }
 
-func unavailableSentence(m Matrix, e Evidence) string {
-	if a := e.Availability; a != nil && a.Wanted > 0 && a.Ready == 0 && !a.UnreadySince.IsZero() {
-		return fmt.Sprintf("no ready replica of %d since %s", a.Wanted, a.UnreadySince)
+func unavailableSentence(m Matrix, e Evidence, worst Finding) string {
+	a := e.Availability
+	switch {
+	case worst.How == Held && e.Attribution != nil:
+		return fmt.Sprintf("not one of the requests of the last %s succeeded; %s", m.silence(), e.Attribution.Text)
+	case worst.How == Held || a == nil:
+		return fmt.Sprintf("not one of the requests of the last %s succeeded", m.silence())
+	case a.Gone:
+		return fmt.Sprintf("no ready replica since %s, and it has a share of the traffic: its Deployment is gone", a.UnreadySince)
+	case a.Wanted == 0:
+		return fmt.Sprintf("no ready replica since %s, and it has a share of the traffic: it is scaled to 0", a.UnreadySince)
 	}
-	return fmt.Sprintf("not one of the requests of the last %s succeeded", m.UnavailableFor)
+	return fmt.Sprintf("no ready replica of %d since %s", a.Wanted, a.UnreadySince)
 }
 
 // clip keeps a sentence within the 512 bytes that the schema allows.

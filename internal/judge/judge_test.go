@@ -402,15 +402,20 @@ func TestAvailability(t *testing.T) {
 		{"two ticks and 30 s", down(3, 0, 2, at-30), shares("..."), judge.Rollback, "no ready replica of 3 since"},
 		{"one tick", down(3, 0, 1, at-300), shares("..."), judge.Proceed, ""},
 		{"29 s", down(3, 0, 9, at-29), shares("..."), judge.Proceed, ""},
-		{"none wanted", down(0, 0, 9, at-300), shares("..."), judge.Proceed, ""},
+		{"scaled to 0 with a share, by whomever", down(0, 0, 9, at-300), shares("..."), judge.Rollback, "it is scaled to 0"},
+		{"scaled to 0 without a share", down(0, 0, 0, 0), shares("..."), judge.Proceed, ""},
+		{"deleted with a share", &signal.Availability{Wanted: 3, Gone: true, Ticks: 9, UnreadySince: at - 300}, shares("???"), judge.Rollback, "its Deployment is gone"},
 		{"one ready", down(3, 1, 9, at-300), shares("..."), judge.Proceed, ""},
 		{"never seen unready", down(3, 0, 9, 0), shares("..."), judge.Proceed, ""},
-		{"ready, yet all of ten requests failed", down(3, 3, 0, 0), times(1, [2]signal.Number{10, 10}), judge.Rollback, "not one of the requests of the last 30s succeeded"},
-		{"nine requests are too few", down(3, 3, 0, 0), times(1, [2]signal.Number{9, 9}), judge.Proceed, ""},
-		{"one succeeded", down(3, 3, 0, 0), times(1, [2]signal.Number{999, 1000}), judge.Proceed, ""},
-		{"that was a minute ago", down(3, 3, 0, 0), counts([2]signal.Number{10, 10}, [2]signal.Number{0, 10}), judge.Proceed, ""},
+		{"ready, yet all of ten requests failed", down(3, 3, 0, 0), times(2, [2]signal.Number{5, 5}), judge.Rollback, "not one of the requests of the last 2m succeeded"},
+		{"all of ten, in one bin", down(3, 3, 0, 0), counts([2]signal.Number{0, 100}, [2]signal.Number{10, 10}), judge.Proceed, ""},
+		{"all of ten, in one bin after one without a request", down(3, 3, 0, 0), append([]signal.Bin{{End: at.Add(-minute)}}, times(1, [2]signal.Number{10, 10})...), judge.Proceed, ""},
+		{"all of ten, in the only bin so far", down(3, 3, 0, 0), times(1, [2]signal.Number{10, 10}), judge.Proceed, ""},
+		{"nine requests are too few", down(3, 3, 0, 0), counts([2]signal.Number{4, 4}, [2]signal.Number{5, 5}), judge.Proceed, ""},
+		{"one succeeded", down(3, 3, 0, 0), counts([2]signal.Number{1000, 1000}, [2]signal.Number{999, 1000}), judge.Proceed, ""},
+		{"that was a minute ago", down(3, 3, 0, 0), counts([2]signal.Number{10, 10}, [2]signal.Number{10, 10}, [2]signal.Number{0, 10}), judge.Proceed, ""},
 		{"requests unknown", down(3, 3, 0, 0), shares("?"), judge.Proceed, ""},
-		{"Kubernetes unknown, requests all fail", nil, times(1, [2]signal.Number{10, 10}), judge.Rollback, "not one of the requests"},
+		{"Kubernetes unknown, requests all fail", nil, times(2, [2]signal.Number{10, 10}), judge.Rollback, "not one of the requests"},
 		{"Kubernetes unknown", nil, shares("..."), judge.Blind, "availability is unknown: Empty"},
 	}
 	for _, c := range cases {
@@ -431,7 +436,7 @@ func TestRequestsThatAllFailedLongAgoAreInTheCheckOnly(t *testing.T) {
 	m := matrix(availabilityRow, judge.Row{Signal: "error-rate", Kind: signal.Ratio})
 	in := judge.Input{At: at, Readings: []signal.Reading{
 		{Signal: "availability", Availability: &signal.Availability{Wanted: 3, Ready: 3}},
-		errorRate(append(times(1, [2]signal.Number{10, 10}), shares("...")...)),
+		errorRate(append(times(2, [2]signal.Number{10, 10}), shares("...")...)),
 	}}
 	if v := judge.Judge(m, in); v.Tier != judge.Proceed {
 		t.Errorf("now: got %s, want Proceed", v.Tier)

@@ -32,6 +32,8 @@ type paper []tally
 
 func (x *paper) tallied(row Row, bound Bound, bins []signal.Bin) (ts []tally, p float64, ok bool) {
 	switch {
+	case bound.Unavailable: // the bins are those of the requests
+		p = failsToo
 	case row.Kind == signal.Ratio && bound.Above != nil:
 		p = float64(*bound.Above)
 	case row.Kind == signal.Ratio && bound.Below != nil:
@@ -61,7 +63,7 @@ func counted(row Row, bound Bound, b *signal.Bin) (tally, bool) {
 		return tally{seen: true, whole: true}, true
 	case b.Cause != signal.Known || b.Value.IsNaN():
 		return tally{}, true
-	case row.Kind == signal.Ratio:
+	case row.Kind == signal.Ratio || bound.Unavailable:
 		k := float64(against(bound, *b))
 		return tally{k, k, float64(b.Total), true, true}, true
 	}

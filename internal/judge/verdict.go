@@ -133,6 +133,18 @@ func (v Verdict) Unavailable() bool {
 	return false
 }
 
+// Unready tells whether all that the verdict calls for a rollback for is that no replica is ready: nothing is wrong with
+// what the slot serves, once it does.
+func (v Verdict) Unready() bool {
+	for _, e := range v.Evidence {
+		unready := func(f Finding) bool { return f.Cell.Bound.Unavailable && f.Answer == Yes && f.How != Held }
+		if e.Tier == Rollback && !slices.ContainsFunc(e.Findings, unready) {
+			return false
+		}
+	}
+	return v.Tier == Rollback && len(v.Evidence) > 0
+}
+
 // Stretch says which bins of a reading a bound may be found in.
 type Stretch int
 

@@ -97,9 +97,15 @@ func (t *turn) forbidden() (reason, why string) {
 	return "", ""
 }
 
-// bothSides tells whether stable has traffic and is as bad: moving there can't help.
+// bothSides tells whether stable has traffic and is as bad: moving there can't help. One that was scaled to 0 can be
+// scaled up; while that goes on nothing is held against it but what it serves.
 func (t *turn) bothSides() bool {
-	return t.o.Stable != nil && t.o.Stable.Tier == judge.Rollback && t.o.World.Most(t.stable().Slot) > 0
+	v := t.o.World.Slot(t.stable().Slot)
+	if t.o.Stable == nil || t.o.Stable.Tier != judge.Rollback || t.o.World.Most(v.Slot) == 0 {
+		return false
+	}
+	warming := t.s.Phase == RollingBack || v.Wanted == 0
+	return !t.o.Stable.Unready() || !v.Found || !warming
 }
 
 // stableFails tells whether stable says itself that it is not well: a dependency that both sides share, say.

@@ -92,9 +92,11 @@ func decidedSeeing(p passage) string {
 // decidedForBetter is the promise never-worse.
 func decidedForBetter(p passage) string {
 	o := p.o
+	stable := o.World.Slot(o.Spec.Stable.Slot)
 	switch {
 	case p.byItself() == nil:
-	case o.Stable != nil && o.Stable.Tier == judge.Rollback && shareOf(o.World, o.Spec.Stable.Slot) > 0:
+	case o.Stable != nil && o.Stable.Tier == judge.Rollback && shareOf(o.World, stable.Slot) > 0 &&
+		!(o.Stable.Unready() && stable.Found && stable.Wanted == 0): // which is scaled up first
 		return "it would be rolled back by itself to a side that is as bad"
 	case o.StableFails != "" && o.World.Slot(o.Spec.Candidate.Slot).Ready > 0:
 		return "it would be rolled back by itself to a side that says it is not well: " + o.StableFails

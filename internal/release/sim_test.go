@@ -62,8 +62,8 @@ type trouble struct {
 
 // sim plays one release: a scripted world around the real Advance, Pending, Need and Wake.
 type sim struct {
-	// compared is whether the guard compares with blue.
-	compared bool
+	// compared is what of blue the guard compares with, if anything.
+	compared judge.Against
 	t        *testing.T
 	now      signal.Instant
 	plan     *release.Plan
@@ -295,8 +295,8 @@ func (s *sim) milestone(c schedule.Check) *milestone.Milestone {
 func (s *sim) judge(plan *release.Plan, slot string, consider bool) judge.Verdict {
 	m := plan.Matrix.Only(func(c judge.Cell) bool { return c.Tier == judge.Rollback || consider && c.Tier == judge.Consider })
 	in := judge.Input{At: s.now, Readings: s.readings(slot, s.now, 10), Split: s.world.Split(green), FirstTraffic: s.state.FirstTraffic}
-	if s.compared && slot == green {
-		in.Others = []judge.Other{{Signal: "error-rate", Against: judge.StableNow, Slot: blue, Bins: s.readings(blue, s.now, 10)[0].Bins}}
+	if s.compared != "" && slot == green {
+		in.Others = []judge.Other{{Signal: "error-rate", Against: s.compared, Slot: blue, Bins: s.readings(blue, s.now, 10)[0].Bins}}
 	}
 	return judge.Judge(m, in)
 }
@@ -308,7 +308,7 @@ func (s *sim) check(c schedule.Check) judge.Verdict {
 
 func (s *sim) readings(slot string, at signal.Instant, bins int) []signal.Reading {
 	v := s.world.Slot(slot)
-	a := signal.Availability{Wanted: v.Wanted, Ready: v.Ready, UnreadySince: v.UnreadySince, Ticks: v.Ticks}
+	a := signal.Availability{Wanted: v.Wanted, Ready: v.Ready, Gone: !v.Found, UnreadySince: v.UnreadySince, Ticks: v.Ticks}
 	r := signal.Reading{Signal: "error-rate", Queries: []string{"sum(x)"}, Cause: s.blind[slot]}
 	for i := bins - 1; i >= 0 && r.Cause == signal.Known; i-- {
 		end := at - signal.Instant(60*i)

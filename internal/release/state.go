@@ -179,6 +179,8 @@ type Standing struct {
 	Reason string `json:"reason,omitempty"`
 	// Cause is why it is unknown, for Blind.
 	Cause signal.Cause `json:"cause,omitempty"`
+	// Alike marks what befalls stable now as badly: it is told, and nobody is paged for it.
+	Alike bool `json:"alike,omitempty"`
 }
 
 // CheckLine is one check in a line.

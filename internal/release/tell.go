@@ -225,7 +225,7 @@ func notProvenOver(t *turn) bool { return t.s.Ladder == nil || t.s.Ladder.Step !
 
 func withheldRaised(t *turn) (string, bool) {
 	c := t.s.Condition(ConditionWithheld)
-	if c == nil || c.Status != "True" || c.Reason == withheldFleet || c.Reason == withheldNamespace || !t.watched() {
+	if c == nil || c.Status != "True" || c.Reason == withheldFleet || c.Reason == withheldNamespace || !t.watched() || t.s.Verdict.Alike {
 		return "", false
 	}
 	return clip(t.s.Verdict.Reason+"; not rolled back: "+c.Message, 500), true
@@ -239,9 +239,10 @@ func stableBadRaised(t *turn) (string, bool) {
 	return l.StableBad, true
 }
 
-// considerRaised leaves a rollback that is withheld, since it is not the release, to the page of its own.
+// considerRaised leaves a rollback that is withheld, since it is not the release, to the page of its own, and to the
+// message what the service's callers get from both sides alike.
 func considerRaised(t *turn) (string, bool) {
-	return t.s.Verdict.Reason, t.watched() && t.s.Verdict.Tier == judge.Consider && !t.s.Is(ConditionWithheld)
+	return t.s.Verdict.Reason, t.watched() && t.s.Verdict.Tier == judge.Consider && !t.s.Verdict.Alike && !t.s.Is(ConditionWithheld)
 }
 
 // blindRaised leaves a Prometheus that is away to the incident of its own. What was unknown since it was

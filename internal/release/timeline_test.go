@@ -147,7 +147,7 @@ func TestACandidateThatFailsEveryRequestIsLeftForAnyReadyReplica(t *testing.T) {
 		}
 		return release.Performed, ""
 	}
-	s.until(30*time.Minute).happened("21m0s RollingBack Recheck", "21m0s SetShares Performed")
+	s.until(30*time.Minute).happened("22m0s RollingBack Recheck", "22m0s SetShares Performed")
 	if s.state.Ladder.Needed != 3 {
 		t.Errorf("the ladder needs %d, want it as it was decided: 3", s.state.Ladder.Needed)
 	}
@@ -388,33 +388,50 @@ func TestBadStableIsPagedAndTheCandidateStays(t *testing.T) {
 	s.happened("51m0s RolledBack ScaleDown", "1h24m40s ScaleAway Performed", "1h24m40s ClosePage StableBad")
 }
 
-// What is as bad on the other side is not the release: people are paged, once, and the traffic stays. When
-// the other side recovers, it is the release after all.
-func TestWhatIsAsBadOnTheOtherSideIsNotTheRelease(t *testing.T) {
+// What is as bad on the other side, and was before, is not the release: people are paged, once, and the traffic
+// stays. When the other side recovers, it is the release after all.
+func TestWhatWasAsBadOnTheOtherSideIsNotTheRelease(t *testing.T) {
 	s := bad(t).errors(blue, 20*time.Minute, 40*time.Minute, 0.2)
-	s.compared = true
+	s.compared = judge.StableBefore
 	s.until(39 * time.Minute)
 	s.happened("24m30s OpenPage RollbackWithheld")
-	s.never("RollingBack")
 	s.never("OpenPage Consider")
-	if c := s.state.Condition(release.ConditionWithheld); c == nil || c.Reason != "BothSides" || s.state.Verdict.Tier != judge.Consider || s.count("OpenPage") != 1 {
-		t.Errorf("withheld: %+v; stands: %+v; %d pages", c, s.state.Verdict, s.count("OpenPage"))
+	if s.count("OpenPage") != 1 {
+		t.Errorf("%d pages, want 1:\n%v", s.count("OpenPage"), s.log)
 	}
-	s.until(time.Hour).happened("47m15s RollingBack Recheck", "47m25s RolledBack WatchStable")
+}
+
+// What the service's callers get from both sides alike is told in the release's message, and nobody is paged for it.
+func TestWhatBothSidesDoAlikeIsANote(t *testing.T) {
+	s := bad(t).errors(blue, 20*time.Minute, 40*time.Minute, 0.2)
+	s.compared = judge.StableNow
+	before := s.until(19 * time.Minute).state.Story
+	s.until(39 * time.Minute)
+	s.never("RollingBack")
+	s.never("OpenPage")
+	if c := s.state.Condition(release.ConditionWithheld); c == nil || c.Reason != "BothSides" || s.state.Verdict.Tier != judge.Consider || !s.state.Verdict.Alike {
+		t.Errorf("withheld: %+v; stands: %+v", c, s.state.Verdict)
+	}
+	if !strings.Contains(s.state.Verdict.Reason, "blue is as bad now") || s.state.Story == before {
+		t.Errorf("the message says %q, in edition %d after %d", s.state.Verdict.Reason, s.state.Story, before)
+	}
+	s.until(time.Hour).happened("47m15s RollingBack Recheck", "47m15s OpenPage Rollback")
 	control := bad(t)
-	control.compared = true
+	control.compared = judge.StableNow
 	control.until(time.Hour).happened("24m30s RollingBack Recheck")
 }
 
-// What ends on both sides at once was never for people to consider: it is one page, whichever look sees the end.
+// What ends on both sides at once was never for people to consider: it is one page at most, whichever look sees the end.
 func TestTroubleOfBothSidesEndsWithOnePage(t *testing.T) {
-	for seconds := range time.Duration(4) {
-		end := 30*time.Minute + 15*seconds*time.Second
-		s := newSim(t).at(time.Minute, cutover).errors(green, 20*time.Minute, end, 0.2).errors(blue, 20*time.Minute, end, 0.2)
-		s.compared = true
-		s.until(90 * time.Minute)
-		if s.count("OpenPage RollbackWithheld") != 1 || s.count("OpenPage") != 1 || s.count("ClosePage") != 1 {
-			t.Errorf("an end at %s brings other than one page:\n%v", end, s.log)
+	for against, pages := range map[judge.Against]int{judge.StableBefore: 1, judge.StableNow: 0} {
+		for seconds := range time.Duration(4) {
+			end := 30*time.Minute + 15*seconds*time.Second
+			s := newSim(t).at(time.Minute, cutover).errors(green, 20*time.Minute, end, 0.2).errors(blue, 20*time.Minute, end, 0.2)
+			s.compared = against
+			s.until(90 * time.Minute)
+			if s.count("OpenPage RollbackWithheld") != pages || s.count("OpenPage") != pages || s.count("ClosePage") != pages {
+				t.Errorf("%s: an end at %s brings other than %d pages:\n%v", against, end, pages, s.log)
+			}
 		}
 	}
 }
@@ -580,6 +597,22 @@ func TestStableThatTurnsOutAsBadStopsTheLadder(t *testing.T) {
 	s.happened("24m30s RollingBack Ready", "26m16s Watching", "26m30s OpenPage RollbackWithheld")
 	s.never("SetShares")
 	s.withheld("BothSides")
+}
+
+// A stable that somebody scaled to 0 though it has a share is scaled up first; one whose replicas don't get ready by
+// themselves is as bad.
+func TestStableWithAShareAndWithoutAReplica(t *testing.T) {
+	unready := func(wanted int32) func(*sim) {
+		return func(s *sim) {
+			v := s.slot(blue)
+			v.Wanted, v.Ready, v.Ticks, v.UnreadySince = wanted, 0, 9, s.now
+		}
+	}
+	s := bad(t).at(15*time.Minute, shares(0.5, "deployer")).at(16*time.Minute, unready(0)).until(30 * time.Minute)
+	s.happened("24m30s RollingBack Ready", "24m30s ScaleUp Performed", "25m10s SetShares Performed")
+	control := bad(t).at(15*time.Minute, shares(0.5, "deployer")).at(16*time.Minute, unready(3)).until(30 * time.Minute)
+	control.never("RollingBack")
+	control.withheld("BothSides")
 }
 
 // people

@@ -37,7 +37,7 @@ func takeGuard(t *turn) {
 	if l := t.s.Latest; l != nil && l.Tier == judge.Investigate && judge.Investigate.Worse(tier) {
 		tier, signal, reason = l.Tier, l.Signal, l.Reason
 	}
-	t.stand(Standing{Tier: tier, Signal: signal, Reason: reason, Cause: causeOf(*v, tier)}, *v)
+	t.stand(Standing{Tier: tier, Signal: signal, Reason: reason, Cause: causeOf(*v, tier), Alike: v.Alike()}, *v)
 }
 
 // unanswered tells whether nobody answered what the standing verdict is good for: it stands no more from the
@@ -54,7 +54,7 @@ func (t *turn) unanswered(v judge.Verdict) bool {
 // wander without a word.
 func (t *turn) stand(next Standing, v judge.Verdict) {
 	now := t.s.Verdict
-	if now.Tier == next.Tier && now.Signal == next.Signal && now.Cause == next.Cause {
+	if now.Tier == next.Tier && now.Signal == next.Signal && now.Cause == next.Cause && now.Alike == next.Alike {
 		return
 	}
 	next.Since = v.At

@@ -9,20 +9,13 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
-// Unready remembers since when slots have had no ready replica although some are wanted, and how
+// Unready remembers since when slots with traffic have had no ready replica (see [release.Lulls]), and how
 // many ticks of the guard in a row found it so. It remembers in memory alone: after a restart the
 // count begins anew, which is late by seconds and never wrong. The zero value is ready for use, from
 // any goroutine.
 type Unready struct {
 	mu       sync.Mutex
-	policies map[types.NamespacedName]map[string]lull
-}
-
-// lull is a time without a ready replica of one revision.
-type lull struct {
-	revision string
-	since    signal.Instant
-	ticks    int32
+	policies map[types.NamespacedName]release.Lulls
 }
 
 // Tick takes a tick of the guard into account and fills in the world's slots.
@@ -45,32 +38,17 @@ func (u *Unready) Forget(policy types.NamespacedName) {
 func (u *Unready) note(policy types.NamespacedName, w *release.World, now signal.Instant, ticks int32) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	lulls := map[string]lull{}
-	for i := range w.Slots {
-		slot := &w.Slots[i]
-		slot.UnreadySince, slot.Ticks = 0, 0
-		if slot.Ready > 0 || slot.Wanted == 0 {
-			continue
-		}
-		l := u.policies[policy][slot.Slot]
-		if l.since.IsZero() || l.revision != slot.Revision {
-			l = lull{revision: slot.Revision, since: now}
-		}
-		l.ticks += ticks
-		lulls[slot.Slot] = l
-		slot.UnreadySince, slot.Ticks = l.since, l.ticks
-	}
-	u.keep(policy, lulls)
+	u.keep(policy, u.policies[policy].Note(w, now, ticks))
 }
 
 // keep holds memory only for policies in a lull.
-func (u *Unready) keep(policy types.NamespacedName, lulls map[string]lull) {
+func (u *Unready) keep(policy types.NamespacedName, lulls release.Lulls) {
 	if len(lulls) == 0 {
 		delete(u.policies, policy)
 		return
 	}
 	if u.policies == nil {
-		u.policies = map[types.NamespacedName]map[string]lull{}
+		u.policies = map[types.NamespacedName]release.Lulls{}
 	}
 	u.policies[policy] = lulls
 }

@@ -17,6 +17,8 @@ func TestUnready(t *testing.T) {
 		look          bool // rather than a tick
 		revision      string
 		wanted, ready int32
+		gone          bool
+		idle, unknown bool // it has no share, or nobody knows
 		since         signal.Instant
 		ticks         int32
 	}
@@ -35,10 +37,32 @@ func TestUnready(t *testing.T) {
 			{at: 110, look: true, revision: "r", wanted: 3, ready: 1},
 			{at: 115, revision: "r", wanted: 3, since: 115, ticks: 1},
 		},
-		"nobody wants any": {
+		"nobody wants any, and it has a share": {
 			{at: 100, revision: "r", wanted: 3, since: 100, ticks: 1},
-			{at: 115, revision: "r", wanted: 0},
+			{at: 115, revision: "r", wanted: 0, since: 100, ticks: 2},
+		},
+		"nobody wants any, nor is anybody led there": {
+			{at: 100, revision: "r", wanted: 3, since: 100, ticks: 1},
+			{at: 115, revision: "r", wanted: 0, idle: true},
 			{at: 130, revision: "r", wanted: 3, since: 130, ticks: 1},
+		},
+		"it is deleted": {
+			{at: 100, revision: "r", wanted: 3, ready: 3},
+			{at: 115, gone: true, since: 115, ticks: 1},
+			{at: 130, gone: true, since: 115, ticks: 2},
+			{at: 145, revision: "r", wanted: 3, since: 115, ticks: 3},
+			{at: 160, revision: "r", wanted: 3, ready: 1},
+		},
+		"it is deleted, and nobody is led there": {
+			{at: 100, gone: true, idle: true},
+		},
+		"shares that are not known end nothing": {
+			{at: 100, revision: "r", wanted: 0, since: 100, ticks: 1},
+			{at: 115, revision: "r", wanted: 0, unknown: true, since: 100, ticks: 2},
+		},
+		"shares that are not known begin nothing where none are wanted": {
+			{at: 100, revision: "r", wanted: 0, unknown: true},
+			{at: 115, revision: "r", wanted: 3, unknown: true, since: 115, ticks: 1},
 		},
 		"another revision begins anew": {
 			{at: 100, revision: "r", wanted: 3, since: 100, ticks: 1},
@@ -52,8 +76,14 @@ func TestUnready(t *testing.T) {
 			for _, m := range moments {
 				w := release.World{Slots: []release.SlotView{
 					{Slot: "blue", Wanted: 1, Ready: 1},
-					{Slot: "green", Revision: m.revision, Wanted: m.wanted, Ready: m.ready, Ticks: 99},
-				}}
+					{Slot: "green", Found: !m.gone, Revision: m.revision, Wanted: m.wanted, Ready: m.ready, Ticks: 99},
+				}, Routes: []release.RouteView{{Key: "main", Shares: map[string]float64{"green": 1}}}}
+				if m.idle {
+					w.Routes[0].Shares = map[string]float64{"blue": 1}
+				}
+				if m.unknown {
+					w.Problem = "there is no VirtualService"
+				}
 				if m.look {
 					u.Look(policy, &w, m.at)
 				} else {
@@ -69,12 +99,13 @@ func TestUnready(t *testing.T) {
 
 func TestUnreadyKeepsNothingOfTheHealthyAndTheGone(t *testing.T) {
 	var u Unready
-	bad := release.World{Slots: []release.SlotView{{Slot: "blue", Wanted: 1}}}
+	led := []release.RouteView{{Key: "main", Shares: map[string]float64{"blue": 1}}}
+	bad := release.World{Slots: []release.SlotView{{Slot: "blue", Wanted: 1}}, Routes: led}
 	good := release.World{Slots: []release.SlotView{{Slot: "blue", Wanted: 1, Ready: 1}}}
 	a, b := types.NamespacedName{Name: "a"}, types.NamespacedName{Name: "b"}
 	var together sync.WaitGroup
 	for _, policy := range []types.NamespacedName{a, b} {
-		w := release.World{Slots: []release.SlotView{bad.Slots[0]}}
+		w := release.World{Slots: []release.SlotView{bad.Slots[0]}, Routes: led}
 		together.Go(func() { u.Tick(policy, &w, 100) })
 	}
 	together.Wait()

@@ -212,7 +212,9 @@ type Availability struct {
 	// Wanted and Ready are replicas.
 	Wanted int32 `json:"wanted"`
 	Ready  int32 `json:"ready"`
-	// UnreadySince is when Ready was first seen at 0 with replicas wanted, without a break since.
+	// Gone is whether the Deployment does not exist; Wanted is then what it had.
+	Gone bool `json:"gone,omitempty"`
+	// UnreadySince is when Ready was first seen at 0 with a share of the traffic, without a break since.
 	UnreadySince Instant `json:"unreadySince,omitempty"`
 	// Ticks is how many looks in a row found it so.
 	Ticks int32 `json:"ticks,omitempty"`

@@ -30,7 +30,7 @@ func (d *Daemon) compared(ctx context.Context, m measurement, l horizon, matrix 
 func (d *Daemon) comparedOne(ctx context.Context, m measurement, l horizon, matrix judge.Matrix, v judge.Verdict, name string) []judge.Other {
 	e := evidenceOf(v, name)
 	places := d.elsewhere(m, spanOf(e, matrix, l), matrix.Bin)
-	look := func(i int) judge.Other { return d.other(ctx, m, name, places[i]) }
+	look := func(i int) judge.Other { return d.other(ctx, m, name, judge.Counts(matrix, name), places[i]) }
 	if e.Tier == judge.Rollback && d.answersFor > 0 { // there is no time for one after the other
 		look = ahead(len(places), look)
 	}
@@ -98,17 +98,17 @@ func (d *Daemon) lastWeek(ctx context.Context, m measurement, at signal.Instant,
 	then := Span{From: at.Add(-week - bins*bin), To: at.Add(-week), Bin: bin}
 	var out []judge.Other
 	for _, name := range names {
-		out = append(out, d.other(ctx, m, name, place{judge.LastWeek, []release.Side{m.stable(), m.candidate()}, then}))
+		out = append(out, d.other(ctx, m, name, name, place{judge.LastWeek, []release.Side{m.stable(), m.candidate()}, then}))
 	}
 	return out
 }
 
-// other reads a signal at a place: of several slots, that which counted most.
-func (d *Daemon) other(ctx context.Context, m measurement, name string, at place) judge.Other {
+// other reads what a signal is compared by at a place: of several slots, that which counted most.
+func (d *Daemon) other(ctx context.Context, m measurement, name, counts string, at place) judge.Other {
 	best := judge.Other{Signal: name, Against: at.against}
 	bins, parts := make([][]signal.Bin, len(at.slots)), []func(){}
 	for i, side := range at.slots {
-		if asks := only(m.plan.Asks(side.Slot, side.Version), []string{name}); len(asks) > 0 {
+		if asks := only(m.plan.Asks(side.Slot, side.Version), []string{counts}); len(asks) > 0 {
 			parts = append(parts, func() { bins[i] = d.read(ctx, m, asks, at.span)[0].Bins })
 		}
 	}
@@ -130,7 +130,7 @@ func events(bins []signal.Bin) (n signal.Number) {
 	return n
 }
 
-func enough(o judge.Other) bool { return events(o.Bins) >= judge.MinOther }
+func enough(o judge.Other) bool { return events(o.Bins) >= judge.LeastOther }
 
 // baseline sums up what stable measured before the first traffic; nil where Prometheus can't be asked now.
 func (d *Daemon) baseline(ctx context.Context, m measurement) []judge.Baseline {

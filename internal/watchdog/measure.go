@@ -258,7 +258,7 @@ func available(matrix judge.Matrix, v release.SlotView, side release.Side) []sig
 		if r.Kind == signal.Kubernetes && !v.Unseen {
 			a := signal.Availability{Wanted: v.Wanted, Ready: v.Ready, UnreadySince: v.UnreadySince, Ticks: v.Ticks}
 			if !v.Found {
-				a.Wanted, a.Ready = max(1, side.Replicas), 0
+				a.Wanted, a.Ready, a.Gone = max(1, side.Replicas), 0, true
 			}
 			out = append(out, signal.Reading{Signal: r.Signal, Availability: &a})
 		}

@@ -348,6 +348,9 @@ func (d *Daemon) settle(ctx context.Context, r Record) error {
 	d.probes.forget(r.Name())
 	d.owns.forget(r.Name())
 	p, err := d.Policy(ctx, Key{r.Namespace, r.Spec.Policy})
+	if err == nil && !p.Gone && !p.Ledger.Knows(r.Spec.Number) { // it may have begun since the cache's last look
+		p, err = d.Fresh(ctx, p)
+	}
 	if err != nil || p.Gone || !p.Ledger.Knows(r.Spec.Number) {
 		return err
 	}

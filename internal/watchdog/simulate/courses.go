@@ -293,5 +293,50 @@ func Courses() []Course {
 			Want: []release.Phase{release.RolledBack}, Moves: []int{1},
 			Paged: []release.Code{release.CodeRollback},
 		},
+		{
+			Name: "somebody scales the candidate to 0",
+			Play: func(w *World, s *Service) {
+				s.Cutover(Green, "green-2")
+				time.Sleep(70 * sec)
+				s.Scale(Green, 0)
+			},
+			Want: []release.Phase{release.RolledBack}, Moves: []int{1},
+			Paged: []release.Code{release.CodeRollback}, Unpaged: []release.Code{release.CodeBlindLasting},
+		},
+		{
+			Name: "the candidate's Deployment is deleted in canary",
+			Play: func(w *World, s *Service) {
+				s.Canary(Green, "green-2")
+				w.Until(s.In(1, release.Canary))
+				s.Delete(Green)
+			},
+			Want: []release.Phase{release.RolledBack}, Moves: []int{1},
+			Paged: []release.Code{release.CodeRollback}, Unpaged: []release.Code{release.CodeBlindLasting},
+		},
+		{
+			Name: "stable is scaled to 0 without a share",
+			Play: func(w *World, s *Service) {
+				s.Cutover(Green, "green-2")
+				time.Sleep(70 * sec)
+				s.Scale(Blue, 0)
+			},
+			Want: []release.Phase{release.Accepted}, Share: 1, Replicas: 3, Moves: []int{0},
+			Unpaged: []release.Code{release.CodeRollback, release.CodeConsider},
+		},
+		{
+			Name: "a dependency breaks for both sides",
+			Play: func(w *World, s *Service) {
+				s.Canary(Green, "green-2")
+				s.Serve("blue-1", Quality{Errors: 0.6, Latency: 0.05})
+				s.Serve("green-2", Quality{Errors: 1, Latency: 0.05})
+				time.Sleep(3 * mnt)
+				s.Serve("blue-1", Good)
+				s.Serve("green-2", Good)
+				time.Sleep(mnt)
+				s.Route("pipeline", Green, 1)
+			},
+			Want: []release.Phase{release.Accepted}, Share: 1, Replicas: 3, Moves: []int{0},
+			Unpaged: []release.Code{release.CodeRollback, release.CodeRollbackWithheld, release.CodeConsider},
+		},
 	}
 }

@@ -56,19 +56,13 @@ type life struct {
 	counts map[string]int
 	seenAt map[string]int
 	calls  []Call
-	lulls  map[string]lull
-}
-
-type lull struct {
-	revision string
-	since    signal.Instant
-	ticks    int32
+	lulls  map[watchdog.Key]release.Lulls
 }
 
 // begin starts a process.
 func (w *World) begin() *life {
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &life{w: w, cancel: cancel, done: make(chan struct{}), counts: map[string]int{}, seenAt: map[string]int{}, lulls: map[string]lull{}}
+	l := &life{w: w, cancel: cancel, done: make(chan struct{}), counts: map[string]int{}, seenAt: map[string]int{}, lulls: map[watchdog.Key]release.Lulls{}}
 	l.daemon = watchdog.New(watchdog.Options{Edges: l.edges(), Settings: w.Settings, Meter: w.Meter, Log: zap.NewNop(), Workers: w.Workers})
 	w.mu.Lock()
 	w.life = l
@@ -263,23 +257,11 @@ func (l *life) observe(ctx context.Context, plan *release.Plan, memory []release
 func (l *life) unready(k watchdog.Key, w *release.World, now signal.Instant, tick bool) {
 	l.w.mu.Lock()
 	defer l.w.mu.Unlock()
-	for i := range w.Slots {
-		v := &w.Slots[i]
-		key := k.String() + "/" + v.Slot
-		if v.Ready > 0 || v.Wanted == 0 {
-			delete(l.lulls, key)
-			continue
-		}
-		u, ok := l.lulls[key]
-		if !ok || u.revision != v.Revision {
-			u = lull{revision: v.Revision, since: now}
-		}
-		if tick {
-			u.ticks++
-		}
-		l.lulls[key] = u
-		v.UnreadySince, v.Ticks = u.since, u.ticks
+	ticks := int32(0)
+	if tick {
+		ticks = 1
 	}
+	l.lulls[k] = l.lulls[k].Note(w, now, ticks)
 }
 
 func (l *life) create(ctx context.Context, r watchdog.Record) (watchdog.Record, error) {

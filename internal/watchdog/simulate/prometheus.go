@@ -209,9 +209,8 @@ func (s *Service) breached(slot, revision string, first time.Time) bool {
 			}
 		}
 	}
-	for _, v := range s.slots[slot].versions {
-		d := v.value
-		if d.missing || d.wanted > 0 && d.ready(time.Now()) == 0 || d.wanted > 0 && d.ready(v.since) == 0 {
+	for _, v := range s.slots[slot].versions { // whoever scaled or deleted it
+		if d := v.value; d.missing || d.ready(time.Now()) == 0 || d.ready(v.since) == 0 {
 			return true
 		}
 	}

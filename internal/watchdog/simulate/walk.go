@@ -43,6 +43,9 @@ func Walk(seed uint64) Outcome {
 		walkers = append(walkers, &walker{Rand: r, w: w, s: s, often: often})
 	}
 	w.Live(longest, func() {
+		stop := make(chan struct{})
+		defer close(stop)
+		go w.outages(stop)
 		for end := time.Now().Add(90 * time.Minute); time.Now().Before(end); {
 			time.Sleep(time.Duration(2+r.IntN(90)) * time.Second)
 			walkers[r.IntN(len(walkers))].step()
