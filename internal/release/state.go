@@ -39,6 +39,13 @@ type Side struct {
 	Replicas int32 `json:"replicas,omitempty"`
 }
 
+// Is reports whether both are the same revision in the same slot.
+func (s Side) Is(o Side) bool { return s.Slot == o.Slot && s.Revision == o.Revision }
+
+// Farthest is the greatest number of a release that is believed: the schema takes twice as many, so that whoever makes
+// a release with a number next to its end leaves room for more all the same.
+const Farthest = 500_000_000
+
 // Spec is what a release is, written once, but for Cutover (write-once) and People (theirs).
 type Spec struct {
 	// +kubebuilder:validation:MaxLength=253

@@ -51,16 +51,12 @@ func claiming(want labels.Set) func(*unstructured.Unstructured) []operation {
 	}
 }
 
-// farthest is the greatest number that is believed: the schema takes twice as many, so that whoever makes a release
-// with a number next to its end leaves room for more all the same.
-const farthest = 500_000_000
-
 // LastNumber asks the API server for the greatest number of all releases of a policy, by what they say or by their
 // name alone, whatever their labels. Numbers that leave little room for more are passed over: nobody got there by one
 // release after the other.
 func (s *Store) LastNumber(ctx context.Context, namespace, policy string) (last int64, err error) {
 	take := func(n int64) {
-		if n <= farthest {
+		if n <= release.Farthest {
 			last = max(last, n)
 		}
 	}

@@ -68,26 +68,16 @@ func (s *Store) existing(ctx context.Context, namespace string, spec release.Spe
 	if err != nil {
 		return nil, err
 	}
-	if identity(r.Spec) != identity(spec) || !service || r.Status.Phase != "" {
+	if !sameRelease(r.Spec, spec) || !service || r.Status.Phase != "" {
 		return nil, fmt.Errorf("create release %s/%s: %w, of revision %s in slot %s after %s in slot %s",
 			namespace, spec.Name(), ErrTaken, r.Spec.Candidate.Revision, r.Spec.Candidate.Slot, r.Spec.Stable.Revision, r.Spec.Stable.Slot)
 	}
 	return r, nil
 }
 
-// which is what makes a release the one it is: what is observed of it may differ from look to look.
-type which struct {
-	policy            string
-	number            int64
-	candidate, stable [2]string
-}
-
-func identity(s release.Spec) which {
-	return which{
-		policy: s.Policy, number: s.Number,
-		candidate: [2]string{s.Candidate.Slot, s.Candidate.Revision},
-		stable:    [2]string{s.Stable.Slot, s.Stable.Revision},
-	}
+// sameRelease reports whether both are one release: what is observed of it may differ from look to look.
+func sameRelease(a, b release.Spec) bool {
+	return a.Policy == b.Policy && a.Number == b.Number && a.Candidate.Is(b.Candidate) && a.Stable.Is(b.Stable)
 }
 
 // Save writes what differs between the release as it was loaded and its next state, and returns it

@@ -86,11 +86,15 @@ func (d *Daemon) detect(ctx context.Context, p Policy, records []Record, l *look
 			return p, records, errors.Join(err, d.unbegun(ctx, p, ledger, problems, err))
 		}
 	}
+	if err := d.saveLedger(ctx, p, ledger, append(problems, edits(p, records)...)); err != nil {
+		err = fmt.Errorf("save the policy's status: %w", err)
+		if len(births) > 0 {
+			d.unwatched(ctx, p, err)
+		}
+		return p, records, err
+	}
 	d.begun.clear(p.Key)
 	d.resolve(p.Key, release.CodeNotWatched)
-	if err := d.saveLedger(ctx, p, ledger, append(problems, edits(p, records)...)); err != nil {
-		return p, records, fmt.Errorf("save the policy's status: %w", err)
-	}
 	p.Ledger, l.sure = ledger, true
 	return p, records, nil
 }
@@ -118,6 +122,7 @@ const mostTaken = 4
 func (d *Daemon) begin(ctx context.Context, p Policy, births []release.Spec, records []Record, former, next release.Ledger, l *looking) ([]Record, release.Ledger, error) {
 	for _, spec := range births {
 		spec.Policy, spec.Service = p.Key.Name, p.Plan.Service()
+		spec.Number = made(records, former, spec)
 		r, err := d.make(ctx, p, spec, next.LastRelease)
 		if err != nil {
 			return records, former, fmt.Errorf("create release %s: %w", spec.Name(), err)
@@ -130,7 +135,20 @@ func (d *Daemon) begin(ctx context.Context, p Policy, births []release.Spec, rec
 	return sorted(records), next, nil
 }
 
-// make makes one release, under the next free number if somebody else's has its own.
+// made gives the number of the release that a former look made for the same sides and could not enter in the ledger, so
+// that looks that can't save make no release each; where there is none, the release's own.
+func made(records []Record, former release.Ledger, spec release.Spec) int64 {
+	for _, r := range records {
+		if r.State.Phase == "" && !former.Knows(r.Spec.Number) && r.Spec.Number <= release.Farthest &&
+			r.Spec.Candidate.Is(spec.Candidate) && r.Spec.Stable.Is(spec.Stable) {
+			return r.Spec.Number
+		}
+	}
+	return spec.Number
+}
+
+// make makes one release, under the next free number if another has its own: somebody else's, or one of ours that could
+// not be entered in the ledger before something newer was rolled out.
 func (d *Daemon) make(ctx context.Context, p Policy, spec release.Spec, last int64) (r Record, err error) {
 	for range mostTaken {
 		r, err = d.Create(ctx, Record{Namespace: p.Key.Namespace, Spec: spec})
@@ -146,15 +164,23 @@ func (d *Daemon) make(ctx context.Context, p Policy, spec release.Spec, last int
 	return r, err
 }
 
-// unbegun says that a release that should begin can't be made, so that what was rolled out is not watched. A person
-// is paged at once where it was refused for good, and else when it has lasted.
-func (d *Daemon) unbegun(ctx context.Context, p Policy, ledger release.Ledger, problems []Problem, why error) error {
+// unwatched pages a person where a release that should begin can't be made, or not be entered in the ledger, so that
+// what was rolled out is not watched: at once where that was refused for good, and else when it has lasted.
+func (d *Daemon) unwatched(ctx context.Context, p Policy, why error) (said bool) {
 	if errors.Is(why, ErrConflict) || ctx.Err() != nil {
-		return nil
+		return false
 	}
 	since := d.begun.failed(p.Key, d.now())
 	if errors.Is(why, ErrRefused) || d.now().Sub(since) >= d.settings().BlindFor {
 		d.raise(p.Key, release.CodeNotWatched, release.Critical, why.Error())
+	}
+	return true
+}
+
+// unbegun does so for a release that can't be made, and says it in the policy's status.
+func (d *Daemon) unbegun(ctx context.Context, p Policy, ledger release.Ledger, problems []Problem, why error) error {
+	if !d.unwatched(ctx, p, why) {
+		return nil
 	}
 	problems = append(problems, Problem{Reason: reasonReleaseRefused, Message: "what was rolled out is not watched: " + why.Error()})
 	if err := d.saveLedger(ctx, p, ledger, problems); err != nil {

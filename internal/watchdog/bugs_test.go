@@ -77,7 +77,7 @@ var bugs = []bug{
 		"return m.fenced(vs, guards)", "return m.fenced(vs, guards[:1])"},
 	{"the cache is believed after one's own write", "one-writer", "watchdog/sync.go",
 		"!d.trusted.is(k) || slices.ContainsFunc(cached, intends)", "false"},
-	{"a release is born by a stale ledger", "one-writer", "watchdog/sync.go",
+	{"a release is born by a stale ledger", "one-writer", "watchdog/begin.go",
 		"if p, err = d.Fresh(ctx, p); err != nil {", "if err != nil {"},
 	{"a step of life is decided by what caches show", "one-writer", "watchdog/sync.go",
 		"if next.State.Phase != r.State.Phase && !o.World.Live {", "if false {"},

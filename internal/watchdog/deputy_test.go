@@ -213,12 +213,65 @@ func TestATakenNumberKeepsNoReleaseFromBeginning(t *testing.T) {
 	})
 }
 
+// While a policy's status can't be saved, a version that is rolled out makes one release however often it is looked at,
+// whatever was rolled out before it and whether the policy is a new one; when it can be, that one is watched. The
+// control is a status that can be saved all along.
+func TestLooksThatCannotSaveMakeNoReleaseEach(t *testing.T) {
+	for name, c := range map[string]struct {
+		refused bool
+		again   bool // the policy is made again first
+	}{"saved all along": {}, "not saved": {refused: true}, "made again": {again: true}, "made again, not saved": {refused: true, again: true}} {
+		t.Run(name, func(t *testing.T) {
+			live(t, func(t *testing.T, w *simulate.World) {
+				s := w.Add("service", week(lone))
+				w.Until(s.Known)
+				former := int64(0)
+				if c.again {
+					s.Cutover(green, "green-1")
+					w.Until(s.In(1, release.Watching))
+					s.Cutover(blue, "blue-1")
+					s.Remove()
+					s.MakeAgain(week(lone))
+					time.Sleep(time.Minute)
+					former = 1
+				}
+				w.Refuse("SaveLedger", c.refused)
+				s.Deploy(green, "green-2")
+				time.Sleep(5 * time.Minute)
+				s.Serve("green-3", simulate.Bad)
+				s.Cutover(green, "green-3")
+				time.Sleep(5 * time.Minute)
+				w.Refuse("SaveLedger", false)
+				time.Sleep(20 * time.Minute)
+				n := former + 2
+				if _, _, more := s.Release(n + 1); more || s.Moves(n) != 1 {
+					t.Errorf("release %d is %s, moved %d times; one more: %v", n, s.Phase(n), s.Moves(n), more)
+				}
+			})
+		})
+	}
+	live(t, func(t *testing.T, w *simulate.World) { // a policy that is made again in the middle of a release, and never saved yet
+		s := w.Add("service", week(lone))
+		w.Until(s.Known)
+		s.Canary(green, "green-2")
+		w.Until(s.In(1, release.Canary))
+		w.Refuse("SaveLedger", true)
+		s.Remove()
+		s.MakeAgain(week(lone))
+		time.Sleep(5 * time.Minute)
+		_, _, made := s.Release(2)
+		if _, _, more := s.Release(3); !made || more {
+			t.Errorf("one was made: %v; and one more: %v", made, more)
+		}
+	})
+}
+
 // What keeps a policy from being watched, or a release from being saved, pages once, and is over when it is.
 func TestWhatIsRefusedForGoodPagesOnce(t *testing.T) {
 	for _, c := range []struct {
 		edge string
 		code release.Code
-	}{{"Create", release.CodeNotWatched}, {"Save.status", release.CodeSaveRefused}} {
+	}{{"Create", release.CodeNotWatched}, {"SaveLedger", release.CodeNotWatched}, {"Save.status", release.CodeSaveRefused}} {
 		t.Run(c.edge, func(t *testing.T) {
 			live(t, func(t *testing.T, w *simulate.World) {
 				s := w.Add("service", week(lone))

@@ -50,6 +50,11 @@ func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, e
 	if err != nil {
 		return 0, fmt.Errorf("read policy %s: %w", k, err)
 	}
+	if p.Plan != nil && !d.trusted.is(k) { // where that fails the cached one does: what it saves may conflict
+		if fresh, err := d.Fresh(ctx, p); err == nil {
+			p = fresh
+		}
+	}
 	d.meetPolicy(p)
 	records, err := d.releases(ctx, k)
 	if err != nil {
@@ -348,11 +353,15 @@ func (d *Daemon) settle(ctx context.Context, r Record) error {
 	d.probes.forget(r.Name())
 	d.owns.forget(r.Name())
 	p, err := d.Policy(ctx, Key{r.Namespace, r.Spec.Policy})
-	if err == nil && !p.Gone && !p.Ledger.Knows(r.Spec.Number) { // it may have begun since the cache's last look
-		p, err = d.Fresh(ctx, p)
-	}
-	if err != nil || p.Gone || !p.Ledger.Knows(r.Spec.Number) {
+	if err != nil || p.Gone {
 		return err
+	}
+	p, err = d.Fresh(ctx, p)
+	if err != nil {
+		return fmt.Errorf("read the policy's status: %w", err)
+	}
+	if !p.Ledger.Knows(r.Spec.Number) {
+		return nil
 	}
 	ledger := release.Settle(p.Ledger, release.Open{Spec: r.Spec, State: r.State})
 	if reflect.DeepEqual(ledger, p.Ledger) {
