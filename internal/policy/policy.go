@@ -60,6 +60,7 @@ func Parse(p *v1alpha1.WatchPolicy, d Defaults) (*release.Plan, []error) {
 	r.plan = plan
 	r.matrix(plan, spec)
 	r.requests(plan, spec, d)
+	r.frozen(plan)
 	if len(r.errs) > 0 {
 		return nil, r.errs
 	}
@@ -306,6 +307,14 @@ func (r *reader) matrix(plan *release.Plan, spec v1alpha1.WatchPolicySpec) {
 		}
 	}
 	plan.Matrix = m
+}
+
+// frozen refuses what could not be written down with a rollback: one that can't be saved can't be performed, and that
+// had better be known beforehand.
+func (r *reader) frozen(plan *release.Plan) {
+	if n := plan.FrozenSize(); n > release.MostPlan {
+		r.fail("spec.signals", "a rollback keeps the selectors and queries of what is required or has a rollback cell in the release's status: they take %d bytes there, and at most %d can be kept; write shorter ones, as recording rules let you, or fewer", n, release.MostPlan)
+	}
 }
 
 // requests finds the counter of requests: the policy's own, else the first ratio's, else Istio's, if the fleet is

@@ -442,3 +442,25 @@ func TestParseLeavesThePolicyAndTheDefaultsAlone(t *testing.T) {
 		t.Errorf("the defaults changed:\n%s", diff)
 	}
 }
+
+// A rollback that could not be saved could not be performed: a policy with too much to keep for one says so beforehand.
+func TestAPolicyFitsIntoARollback(t *testing.T) {
+	long := func(n int, cell string) string {
+		spec := service + "\n  mode: Enforce\n  signals:"
+		for i := range n {
+			spec += fmt.Sprintf("\n  - {name: s%d, required: false, ratio: {metric: m, match: 'a=\"%s\"', part: 'b=\"%s\"'}, %s: {above: 5%%}}", i, strings.Repeat("x", 1000), strings.Repeat("y", 1000), cell)
+		}
+		return spec
+	}
+	for _, c := range []struct {
+		n    int
+		cell string
+		fits bool
+	}{{6, "rollback", true}, {32, "consider", true}, {32, "rollback", false}} {
+		plan, errs := policy.Parse(read(t, long(c.n, c.cell)), defaults())
+		err := errors.Join(errs...)
+		if (plan != nil) != c.fits || !c.fits && !strings.HasPrefix(err.Error(), "spec.signals: a rollback keeps the selectors and queries") {
+			t.Errorf("%d signals with a cell %s: %v", c.n, c.cell, err)
+		}
+	}
+}

@@ -11,6 +11,18 @@ import (
 // MaxBytes is the most that a saved state may take.
 const MaxBytes = 32 << 10
 
+// MostPlan is how much of that the frozen plan of a rollback may take: it is never thinned.
+const MostPlan = 16 << 10
+
+// FrozenSize gives how many bytes a rollback keeps of a plan in the release's status.
+func (p *Plan) FrozenSize() int {
+	b, err := json.Marshal(frozen(*p.DeepCopy()))
+	if err != nil {
+		return 0
+	}
+	return len(b)
+}
+
 // thinners make a state smaller, what is missed least first.
 var thinners = []func(*State){
 	func(s *State) { each(transitions(s), dropQueries) },

@@ -2,6 +2,7 @@ package release
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
@@ -46,5 +47,23 @@ func TestHoweverFarAVerdictIsThinnedItIsRetracedOrSaysSo(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Whatever else there is to keep, a state with the longest plan of a rollback can be saved.
+func TestTheLongestPlanFits(t *testing.T) {
+	p := Plan{Matrix: judge.Matrix{Rows: []judge.Row{{Signal: "s", Required: true}}}, Questions: []Question{{Signal: "s", PromQL: "x"}}}
+	p.Questions[0].PromQL += strings.Repeat("x", MostPlan-p.FrozenSize())
+	if n := p.FrozenSize(); n != MostPlan {
+		t.Fatalf("the plan has %d bytes", n)
+	}
+	v := judgedBy(80)
+	s := State{Latest: v.DeepCopy(), Transitions: []judge.Verdict{*v.DeepCopy()}, Decision: v.DeepCopy(), Ladder: &Ladder{Plan: frozen(p), Verdict: v.Brief()}}
+	for i := range mostIncidents {
+		s.Incidents = append(s.Incidents, Incident{Code: CodeRollbackWithheld, Episode: int64(i), Opened: 1_700_000_000, Closed: 1_700_000_000, Text: strings.Repeat("x", 500)})
+		s.Told = append(s.Told, Told{Sink: "oncall", Key: s.Incidents[i].mark(), Opened: 1_700_000_000, Closed: 1_700_000_000})
+	}
+	if n := size(fit(s)); n > MaxBytes {
+		t.Errorf("the state has %d bytes", n)
 	}
 }
