@@ -48,6 +48,7 @@ type cluster struct {
 	policies  latest[*v1alpha1.WatchPolicy]
 	releases  latest[*v1alpha1.Release]
 	overlaps  overlaps
+	parsed    policy.Parsed
 	wake      func(watchdog.Key)
 }
 
@@ -110,11 +111,35 @@ type overlaps struct {
 	mu      sync.Mutex
 	fresh   bool
 	refused map[types.NamespacedName]error
+	// met are the policies as they were met last.
+	met map[types.NamespacedName]edition
 }
 
-func (o *overlaps) stale() {
+// edition is what tells a policy from what it was before: what greenwatch writes into its status does not.
+type edition struct {
+	uid        types.UID
+	generation int64
+}
+
+// meet takes in a policy as it is now, nil where it is gone. Only what is written in policies says who is refused:
+// their status and their releases change all the time.
+func (o *overlaps) meet(k types.NamespacedName, p *v1alpha1.WatchPolicy) {
+	var is edition
+	if p != nil {
+		is = edition{p.UID, p.Generation}
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	switch was, known := o.met[k]; {
+	case was == is && known == (p != nil):
+		return
+	case p == nil:
+		delete(o.met, k)
+	case o.met == nil:
+		o.met = map[types.NamespacedName]edition{k: is}
+	default:
+		o.met[k] = is
+	}
 	o.fresh = false
 }
 
@@ -167,13 +192,14 @@ func (c *cluster) policy(_ context.Context, k watchdog.Key) (watchdog.Policy, er
 	if cached == nil {
 		c.policies.forget(k.Namespace, k.Name)
 		c.unready.Forget(name(k))
+		c.parsed.Forget(name(k))
 		return watchdog.Policy{Key: k, Gone: true}, nil
 	}
 	p := c.policies.newer(cached)
 	p = p.DeepCopy()
 	p.Spec, p.Generation = cached.Spec, cached.Generation
 	out := watchdog.Policy{Key: k, Generation: p.Generation, Ledger: p.Status.Ledger, Handle: p, Overspent: overspent(p)}
-	plan, errs := policy.Parse(p, c.defaults())
+	plan, errs := c.parsed.Parse(p, c.defaults())
 	if err := c.overlaps.of(name(k)); err != nil {
 		plan, errs = nil, append(errs, err)
 	}
@@ -491,15 +517,14 @@ func newCluster(log *zap.Logger, client kubernetes.Interface, objects dynamic.In
 	}
 }
 
-// named gives the policies that name an object of the cluster.
+// named gives the policies that name an object of the cluster. It is asked of each change of any Deployment.
 func (c *cluster) named(o rollout.Object) []watchdog.Key {
-	all, _ := c.cache.Policies() // what can't be decoded names nothing
 	var keys []watchdog.Key
-	for _, p := range all {
+	c.cache.EachPolicy(func(p *v1alpha1.WatchPolicy) {
 		if p.Namespace == o.Namespace && names(p, o) {
 			keys = append(keys, watchdog.Key{Namespace: p.Namespace, Name: p.Name})
 		}
-	}
+	})
 	return keys
 }
 

@@ -205,7 +205,8 @@ func (c *cluster) watch(with clients, namespaces []string, wake func(watchdog.Ke
 	failed := func(err error) { c.log.Warn("a watch was lost; it is tried again", zap.Error(err)) }
 	c.cache, err = store.NewCache(store.CacheConfig{Objects: with.objects, Namespaces: namespaces, Failed: failed,
 		Changed: func(n types.NamespacedName) {
-			c.overlaps.stale()
+			p, _ := c.cache.Policy(n) // what can't be decoded claims nothing, and is said where it is looked at
+			c.overlaps.meet(n, p)
 			wake(watchdog.Key{Namespace: n.Namespace, Name: n.Name})
 		}})
 	if err != nil {

@@ -21,6 +21,17 @@ func (k *Cache) Each(f func(*v1alpha1.Release)) {
 	}
 }
 
+// EachPolicy calls f with each policy that can be decoded, in no order; like Each, with the cache's own.
+func (k *Cache) EachPolicy(f func(*v1alpha1.WatchPolicy)) {
+	for _, informer := range k.policies {
+		for _, object := range informer.GetStore().List() {
+			if p := object.(*cachedPolicy); p.fault == nil {
+				f(p.policy)
+			}
+		}
+	}
+}
+
 // Find gives an active release by its name, or nil. Like Each, it gives the cache's own.
 func (k *Cache) Find(release types.NamespacedName) *v1alpha1.Release {
 	for _, informer := range k.releases {
