@@ -9,8 +9,16 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
+// What is read of one object: whoever writes it decides how much it holds, and of each in the cluster something is kept.
+// The API server lets greenwatch change no object of more routes (deploy/admission.yaml).
+const (
+	mostRoutes       = 1024 // of a kind
+	mostDestinations = 4096 // of all routes of a kind
+	mostFaults       = 8
+)
+
 // Read takes from the object what greenwatch needs. It keeps no reference into the object, which
-// may belong to an informer's cache. An error names every field that could not be understood;
+// may belong to an informer's cache. An error names the fields that could not be understood, and what there is too much of;
 // weights out of range are no error here, since they concern only who reads or moves that route.
 func Read(u *unstructured.Unstructured) (VirtualService, error) {
 	var faults []error
@@ -33,13 +41,15 @@ func Read(u *unstructured.Unstructured) (VirtualService, error) {
 
 func readRoutes(spec node, kind Kind) []Route {
 	var routes []Route
-	for i, n := range spec.field(string(kind)).items() {
+	left := mostDestinations
+	for i, n := range spec.field(string(kind)).items(mostRoutes) {
 		route := Route{
 			Kind:         kind,
 			Index:        i,
 			Key:          matchDigest(n.field("match")),
-			Destinations: readDestinations(n.field("route")),
+			Destinations: readDestinations(n.field("route"), left),
 		}
+		left -= len(route.Destinations)
 		if kind == HTTP {
 			route.Name = n.field("name").text()
 		}
@@ -52,9 +62,9 @@ func readRoutes(spec node, kind Kind) []Route {
 	return routes
 }
 
-func readDestinations(list node) []Weighted {
+func readDestinations(list node, most int) []Weighted {
 	var destinations []Weighted
-	for _, n := range list.items() {
+	for _, n := range list.items(most) {
 		destination := n.field("destination")
 		weight, hasWeight := n.field("weight").integer()
 		port, _ := destination.field("port").field("number").integer()
@@ -92,10 +102,15 @@ func (n node) field(name string) node {
 	return node{path: path, value: object[name], faults: n.faults}
 }
 
-func (n node) items() []node {
+// items gives none of a list that is longer than so many.
+func (n node) items(most int) []node {
 	list, ok := n.value.([]any)
 	if !ok {
 		n.mismatch("a list")
+	}
+	if len(list) > most {
+		n.fault(fmt.Errorf("%s: %d are too many to read", n.path, len(list)))
+		return nil
 	}
 	nodes := make([]node, len(list))
 	for i, value := range list {
@@ -134,7 +149,13 @@ func (n node) mismatch(want string) {
 	if n.value == nil {
 		return
 	}
-	*n.faults = append(*n.faults, fmt.Errorf("%s: want %s, have %s", n.path, want, describe(n.value)))
+	n.fault(fmt.Errorf("%s: want %s, have %s", n.path, want, describe(n.value)))
+}
+
+func (n node) fault(err error) {
+	if len(*n.faults) < mostFaults {
+		*n.faults = append(*n.faults, err)
+	}
 }
 
 // describe shows a value shortly enough for a message.

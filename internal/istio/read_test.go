@@ -162,28 +162,44 @@ func TestKeysAreUnique(t *testing.T) {
 	}
 }
 
-// Whoever may write one VirtualService keeps nobody waiting by the names that its routes have: it is read in the
-// handler of an informer, which tells of all of them.
+// However many routes have one name, each gets its number at once.
 func TestManyRoutesOfOneName(t *testing.T) {
 	const n = 20_000
-	var routes []any
+	routes := make([]Route, 2*n)
 	for i := range n {
-		routes = append(routes, map[string]any{"name": fmt.Sprintf("a#%d", i+2)})
-	}
-	for range n {
-		routes = append(routes, map[string]any{"name": "a"})
+		routes[i].Key, routes[n+i].Key = fmt.Sprintf("a#%d", i+2), "a"
 	}
 	begun := time.Now()
-	vs := read(t, &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"http": routes}}})
+	distinguish(routes)
 	if took := time.Since(begun); took > 10*time.Second {
-		t.Errorf("it took %s to read %d routes", took, 2*n)
+		t.Errorf("it took %s to tell %d routes apart", took, 2*n)
 	}
-	keys := map[string]bool{}
-	for _, r := range vs.HTTP {
-		keys[r.Key] = true
+	distinct := map[string]bool{}
+	for _, r := range routes {
+		distinct[r.Key] = true
 	}
-	if last := vs.HTTP[2*n-1].Key; len(keys) != 2*n || last != fmt.Sprintf("a#%d", 2*n) {
-		t.Errorf("%d of %d keys differ, and the last is %s", len(keys), 2*n, last)
+	if last := routes[2*n-1].Key; len(distinct) != 2*n || last != fmt.Sprintf("a#%d", 2*n) {
+		t.Errorf("%d of %d keys differ, and the last is %s", len(distinct), 2*n, last)
+	}
+}
+
+// Something of each VirtualService in the cluster is kept, whoever wrote it: what holds too much is not read.
+func TestObjectsWithTooMuchAreNotRead(t *testing.T) {
+	many := func(n int, item string) string {
+		return "[" + strings.TrimSuffix(strings.Repeat(item+", ", n), ", ") + "]"
+	}
+	for spec, want := range map[string]string{
+		"http: " + many(mostRoutes, "{}"):                                          "",
+		"http: " + many(mostRoutes+1, "{}"):                                        "spec.http: 1025 are too many to read",
+		"tcp: " + many(mostRoutes+1, "{}"):                                         "spec.tcp: 1025 are too many to read",
+		"http: [{route: " + many(mostDestinations, "{}") + "}]":                    "",
+		"http: [{route: " + many(mostDestinations, "{}") + "}, {}, {route: [{}]}]": "spec.http[2].route: 1 are too many to read",
+		"http: [{route: " + many(1_000, "1") + "}]":                                "spec.http[0].route[0]: want an object, have 1",
+	} {
+		vs, err := Read(object(t, spec))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 1000 || len(vs.HTTP)+len(vs.TCP) > 0) {
+			t.Errorf("%.40s…: %.200v; want %q", spec, err, want)
+		}
 	}
 }
 
