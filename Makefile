@@ -7,9 +7,10 @@ SEEDS ?= 2000
 BUGS ?= 50
 SEED ?= 1
 KILLS ?= 100
+ROLLBACKS ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab demo test e2e lint generate bench simulate kill scenarios clean
+.PHONY: help build lab demo test e2e lint generate bench simulate kill neighbours scenarios clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +53,9 @@ simulate: ## crashes and random walks in virtual time, and a table of deliberate
 
 kill: lab ## kill -9 of the leader at random moments of a rollback; a table of what came of it: make kill KILLS=20 SEED=2
 	$(GO) test -count 1 -v -timeout 90m -run KilledAtRandomMoments ./internal/e2e -args -kills $(KILLS) -killseed $(SEED)
+
+neighbours: lab ## how soon a rollback is, and greenwatch's memory, beside each kind of bad policy: make neighbours ROLLBACKS=5
+	$(GO) test -count 1 -v -timeout 90m -run BesideABadPolicy ./internal/e2e -args -neighbours all -rollbacks $(ROLLBACKS)
 
 scenarios: SEEDS = 2500
 scenarios: ## releases with a known truth, judged on a real Prometheus; a table of what was false or missed: make scenarios SEEDS=500 SEED=1

@@ -61,8 +61,15 @@ func TestBadAnswersToOnePolicyAreNobodyElsesTrouble(t *testing.T) {
 // startDaemonAt starts greenwatch with another address of Prometheus in its file, and gives the file.
 func (s *scene) startDaemonAt(prometheus string) (file string) {
 	s.t.Helper()
+	return s.startDaemonOf("", prometheus)
+}
+
+// startDaemonOf does so with a program of its own; empty: greenwatch as it is.
+func (s *scene) startDaemonOf(program, prometheus string) (file string) {
+	s.t.Helper()
 	o, err := s.Replica()
 	s.must(err)
+	o.Path = program
 	file = o.Args[2]
 	text, err := os.ReadFile(file)
 	s.must(err)

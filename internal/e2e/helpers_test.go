@@ -412,9 +412,15 @@ func (s *scene) paged(code release.Code) string {
 // resolved waits until all incidents are.
 func (s *scene) resolved() {
 	s.t.Helper()
+	s.resolvedUnder("")
+}
+
+// resolvedUnder waits until the incidents whose keys begin so are resolved.
+func (s *scene) resolvedUnder(prefix string) {
+	s.t.Helper()
 	s.eventually("the incidents to be resolved", func(context.Context) error {
 		for _, i := range s.PagerDuty.Incidents() {
-			if i.Status != standin.Resolved {
+			if strings.HasPrefix(i.DedupKey, prefix) && i.Status != standin.Resolved {
 				return fmt.Errorf("%s is %s", i.DedupKey, i.Status)
 			}
 		}

@@ -84,7 +84,7 @@ func (s *scene) live(n int, disturb func(bad time.Time) life) life {
 		return l != nil && (l.Step == release.ScaleDown || l.Step == release.Done) &&
 			slices.ContainsFunc(r.Status.Told, func(t release.Told) bool { return t.Sink == "deployments" && t.Story == r.Status.Story })
 	})
-	s.resolved()
+	s.resolvedUnder(s.Namespace + "/" + s.Name + "-")
 	return l
 }
 
