@@ -39,7 +39,7 @@ func late(m Matrix, first signal.Instant, bins []signal.Bin) int {
 		return 0
 	}
 	for _, b := range bins[:n] {
-		if b.Cause != signal.Gap && b.Cause != signal.Idle {
+		if b.Cause != signal.Gap && b.Cause != signal.Idle && b.Cause != signal.First {
 			return 0
 		}
 	}

@@ -156,15 +156,27 @@ func (t table) any(column string) bool {
 	return false
 }
 
-// events gives the bins of a Ratio or a Quantile from the counts, and from the targets' past where
-// it was asked for.
-func events(t, past table, r Range) []signal.Bin {
+// doubts are the columns of an inquiry by which a bin is no count, and what it is instead.
+var doubts = []struct {
+	column string
+	cause  signal.Cause
+}{
+	{colReturned, signal.Gap},
+	{colFirst, signal.First},
+	{colAggregated, signal.Aggregated},
+	{colMixed, signal.Mixed},
+}
+
+// events gives the bins of a Ratio or a Quantile from the counts, and from an inquiry where there was one.
+func events(t, found table, r Range) []signal.Bin {
 	return r.bins(func(end signal.Instant) signal.Bin {
-		if past[colReturned][end] > 0 {
-			return signal.Bin{Cause: signal.Gap}
-		}
 		if t[colTwice][end] > 0 {
 			return signal.Bin{Cause: signal.Duplicates}
+		}
+		for _, d := range doubts {
+			if found[d.column][end] > 0 {
+				return signal.Bin{Cause: d.cause}
+			}
 		}
 		for _, c := range totals {
 			if total, ok := t[c.total][end]; ok {

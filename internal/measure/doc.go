@@ -5,28 +5,33 @@
 // A bin is the stretch (End-Bin, End]. What a counter counted within it is the difference of its
 // last sample in the bin and its last sample in the bin before, so that consecutive bins share their
 // boundary sample: nothing is counted twice, nothing falls between two bins and nothing is
-// extrapolated, as rate and increase do. Where the difference is negative the counter was reset and
-// its new value counts; where there is no sample in the bin before, the series is new and its whole
-// value counts. The samples that a series left before it disappeared still count: last_over_time
-// takes no notice of staleness markers, nor of the server's lookback, which would keep a silent
-// series alive for five minutes.
+// extrapolated, as rate and increase do. The samples that a series left before it disappeared still
+// count: last_over_time takes no notice of staleness markers, nor of the server's lookback, which would keep
+// a silent series alive for five minutes. A bin without any sample is a gap.
 //
-// A target that was heard before, was silent for at least one whole bin and is heard again would
-// count its whole life at once. Such a bin is a gap, and so is one without any sample. A target is
-// told by its labels job, instance and pod; a target not heard for [History] counts as new.
+// What a counter had before a bin is no event of that bin, and a bin in which that can't be told is no count:
 //
-// Three things are not exact. What a process counted between its last scrape and its end was never
-// seen by Prometheus; a counter that was reset and has passed its former value within one bin counts
-// the difference only; and a target that Prometheus first hears of long after it began counts its
-// whole life in that one bin, so that no judgement should rest on a single bin.
+//   - A fall is a reset, after which the new value counts, where the target has started since by its own word
+//     (process_start_time_seconds, or created timestamps), or where all that it counted fell to a tenth, for the
+//     first time lately. Else its counters are not those of one process, or, without the labels instance and pod,
+//     a sum of several targets of which one went. So it is where a counter rises to what it was before it fell.
+//   - A series that was not there in the bin before counts whole if its target was, or was scraped without it, or has
+//     started since; but not what was counted by another name before: of a label, or of the end of a bucket. A target
+//     that was silent for a bin and is heard again would count all that it missed, and is a gap.
+//
+// What became of targets is asked only where something fell or appeared: see inquiry.
+//
+// Two things are not exact. What a process counted between its last scrape and its end was never seen by
+// Prometheus; and a counter that was reset and has passed its former value within one bin counts the
+// difference only.
 //
 // Two Prometheus servers behind one address double every series. The larger one of such twins
 // counts; see Options.ReplicaLabels.
 //
 // # Cost
 //
-// Each ask is one range query, whatever the number of bins up to [chunk] of them. A second one
-// follows only where a target appeared within the range, or where nothing at all was found.
+// Each ask is one range query, whatever the number of bins up to [chunk] of them. Two more follow only where a
+// series fell or appeared within the range, and one where nothing at all was found.
 //
 // [Client.Newest] is one query for all asks together and, once a minute, one more per scrape job.
 //

@@ -63,8 +63,30 @@ func ratioCases() []ratioCase {
 		}, []signal.Bin{counted(2, 15), counted(0, 40)}},
 
 		{"a reset that passes its former value counts the difference", func(h *history, m string) {
-			h.add(ok(m, "a"), offset, every, then([]float64{1, 2, 3, 4}, []float64{5, 0, 10, 20}, steps(30, 10, 4))...)
+			h.add(ok(m, "started"), offset, every, then([]float64{1, 2, 3, 4}, []float64{5, 0, 10, 20}, steps(30, 10, 4))...)
 		}, []signal.Bin{counted(0, 16), counted(0, 40)}},
+
+		{"a fall without a restart is no reset", func(h *history, m string) {
+			h.add(ok(m, "old"), offset, every, then(steps(1000, 10, 6), steps(700, 10, 6))...)
+			h.add(bad(m, "old"), offset, every, then(repeat(90, 6), repeat(60, 6))...)
+		}, []signal.Bin{because(signal.Mixed), counted(0, 40)}},
+
+		{"one that is over before the bin ends neither", func(h *history, m string) {
+			h.add(ok(m, "a"), offset, every, 1000, 1010, 1020, 1030, 400, 1050, 1060, 1070, 1080, 1090, 1100, 1110)
+		}, []signal.Bin{because(signal.Mixed), counted(0, 40)}},
+
+		{"nor is what rises again", func(h *history, m string) {
+			h.add(ok(m, "a"), offset, every, then(steps(1000, 10, 6), steps(600, 10, 4), steps(1100, 10, 6))...)
+		}, []signal.Bin{because(signal.Mixed), because(signal.Mixed), because(signal.Mixed)}},
+
+		{"where processes answer by turns nothing near is known", func(h *history, m string) {
+			h.add(ok(m, "a"), offset, every, then(steps(9000, 10, 4), steps(9040, 10, 4), steps(50, 10, 4), steps(90, 10, 4), steps(9160, 10, 4), steps(170, 10, 4))...)
+		}, []signal.Bin{because(signal.Mixed), because(signal.Mixed), because(signal.Mixed), because(signal.Mixed), because(signal.Mixed)}},
+
+		{"a sum over pods falls with one of them", func(h *history, m string) {
+			series := fmt.Sprintf(`%s{job="shop",code="200"}`, m)
+			h.add(series, offset, every, then(steps(6000, 60, 6), steps(5300, 50, 6), steps(6660, 60, 4))...)
+		}, []signal.Bin{because(signal.Aggregated), counted(0, 200), because(signal.Aggregated)}},
 
 		{"a disappearing series counts up to its last sample", func(h *history, m string) {
 			h.add(ok(m, "a"), offset, every, steps(1000, 10, 12)...)
@@ -72,17 +94,49 @@ func ratioCases() []ratioCase {
 			h.add(bad(m, "b"), offset, every, steps(100, 1, 6)...)
 		}, []signal.Bin{counted(2, 62), counted(0, 40)}},
 
-		{"a new pod counts whole beside the old ones", func(h *history, m string) {
+		{"what a pod that is found counted before is no event", func(h *history, m string) {
 			h.add(ok(m, "a"), offset, every, steps(1000, 10, 12)...)
-			h.add(ok(m, "b"), offset+2*time.Second, every, steps(4000, 20, 12)...)
 			h.add(ok(m, "c"), offset+4*time.Second, every, then(silence(5), steps(5, 5, 7))...)
-			h.add(bad(m, "c"), offset+4*time.Second, every, then(silence(6), steps(2, 1, 6))...)
-		}, []signal.Bin{counted(3, 40+80+15+3), counted(4, 40+80+20+4)}},
+		}, []signal.Bin{because(signal.First), counted(0, 40+20)}},
 
-		{"all pods new in one bin", func(h *history, m string) {
+		{"a pod that was scraped before its first request counts whole", func(h *history, m string) {
+			h.add(ok(m, "a"), offset, every, steps(1000, 10, 12)...)
+			h.add(ok(m, "heard"), offset+4*time.Second, every, then(silence(5), steps(5, 5, 7))...)
+			h.add(bad(m, "heard"), offset+4*time.Second, every, then(silence(6), steps(2, 1, 6))...)
+		}, []signal.Bin{counted(3, 40+15+3), counted(4, 40+20+4)}},
+
+		{"so does one that was scraped before it within the bin", func(h *history, m string) {
+			h.add(ok(m, "heard-late"), offset, every, then(silence(7), steps(5, 5, 5))...)
+		}, []signal.Bin{counted(0, 5), counted(0, 20)}},
+
+		{"and one that says that it has just started", func(h *history, m string) {
+			h.add(ok(m, "started"), offset, every, then(silence(5), steps(5, 5, 7))...)
+		}, []signal.Bin{counted(0, 15), counted(0, 20)}},
+
+		{"or whose counters do", func(h *history, m string) {
+			h.add(ok(m, "a"), offset, every, then(silence(5), steps(5, 5, 7))...)
+			h.add(strings.Replace(ok(m, "a"), "{", "_created{", 1), offset, every, then(silence(5), repeat(float64(t0)+70, 7))...)
+		}, []signal.Bin{counted(0, 15), counted(0, 20)}},
+
+		{"one that started long ago does not", func(h *history, m string) {
+			h.add(ok(m, "old"), offset, every, then(silence(5), steps(5000, 5, 7))...)
+		}, []signal.Bin{because(signal.First), counted(0, 20)}},
+
+		{"a label that is written otherwise is no event", func(h *history, m string) {
+			h.add(ok(m, "a"), offset, every, then(steps(1000, 10, 6), silence(6))...)
+			h.add(strings.Replace(ok(m, "a"), `code="200"`, `code="OK"`, 1), offset, every, then(silence(6), steps(1060, 10, 6))...)
+		}, []signal.Bin{because(signal.First), counted(0, 40)}},
+
+		{"a label that the question asks for is no event either", func(h *history, m string) {
+			h.add(strings.Replace(ok(m, "heard"), `job=`, `slot="old",job=`, 1), offset, every, then(steps(1000, 10, 6), silence(6))...)
+			h.add(ok(m, "heard"), offset, every, then(silence(6), steps(1060, 10, 6))...)
+			h.add(strings.Replace(ok(m, "heard"), `code="200"`, `code="201"`, 1), offset, every, steps(1000, 1, 12)...)
+		}, []signal.Bin{because(signal.First), counted(0, 44)}},
+
+		{"all pods found in one bin", func(h *history, m string) {
 			h.add(ok(m, "a"), offset, every, then(silence(5), steps(5, 5, 7))...)
 			h.add(ok(m, "b"), offset, every, then(silence(6), steps(2, 1, 6))...)
-		}, []signal.Bin{counted(0, 18), counted(0, 24)}},
+		}, []signal.Bin{because(signal.First), counted(0, 24)}},
 
 		{"a hole is a gap, and so is the return", func(h *history, m string) {
 			h.add(ok(m, "a"), offset, every, then(steps(1000, 10, 4), silence(9), steps(5000, 10, 7))...)
@@ -163,6 +217,15 @@ func compare(t *testing.T, got signal.Reading, r measure.Range, want []signal.Bi
 
 func near(a, b signal.Number) bool { return math.Abs(float64(a-b)) <= 1e-12 }
 
+// recordTargets records what is known of the targets that the cases name: when they were scraped, and have started.
+func recordTargets(h *history) {
+	h.add(`up{job="shop",instance="heard"}`, offset, every, repeat(1, 16)...)
+	h.add(`up{job="shop",instance="heard-late"}`, offset, every, then(silence(5), repeat(1, 11))...)
+	h.add(`up{job="shop",instance="old"}`, offset, every, then(silence(5), repeat(1, 11))...)
+	h.add(`process_start_time_seconds{job="shop",instance="started"}`, offset, every, repeat(float64(t0)+70, 16)...)
+	h.add(`process_start_time_seconds{job="shop",instance="old"}`, offset, every, repeat(float64(t0)-4000, 16)...)
+}
+
 // recordOthers records what the cases beyond the tables need.
 func recordOthers(h *history) {
 	h.add(`cache_hits_total{job="shop",instance="a"}`, offset, every, steps(100, 9, 12)...)
@@ -172,7 +235,8 @@ func recordOthers(h *history) {
 			h.add(fmt.Sprintf(`mixed_seconds_bucket{job="shop",instance=%q,le=%q}`, pod, le), offset, every, steps(100, n, 12)...)
 		}
 	}
-	h.add(`long_total{job="shop",instance="a"}`, time.Second, time.Second, steps(1, 1, longBins*2)...)
+	h.add(`up{job="shop",instance="long"}`, -time.Second, every, 1)
+	h.add(`long_total{job="shop",instance="long"}`, time.Second, time.Second, steps(1, 1, longBins*2)...)
 	h.add(`twice_total{job="shop",instance="a",pod="a",code="200"}`, offset, every, steps(100, 10, 12)...)
 	h.add(`twice_total{job="pods",instance="a:81",pod="a",code="200"}`, offset+time.Second, every, steps(100, 10, 12)...)
 	h.add(`apart_total{job="shop",instance="a",pod="a",container="x"}`, offset, every, steps(100, 10, 12)...)

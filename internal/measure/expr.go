@@ -28,9 +28,6 @@ const (
 	colClassicTotal = "classic-total" // their observations in the bin
 	colBucket       = "bucket/"       // with a bucket's end: those up to it
 	colFraction     = "fraction/"     // with a bound: the part of native observations up to it
-	colAppeared     = "appeared"      // targets with a sample in the bin and none in the bin before
-	colReturned     = "returned"      // those of them that were heard earlier
-	colKnown        = "known"         // targets that were heard before the bin
 	colTwice        = "twice"         // series that only the labels of a scrape tell from another of the same pod
 )
 
@@ -42,8 +39,6 @@ var targetLabels = []string{"job", "instance", "pod"}
 type question struct {
 	// columns are asked at the end of each bin, all in one query.
 	columns []column
-	// history is asked where the answer leaves open whether a target is new or came back.
-	history []column
 	// lookback is the age up to which a sample stands for the present; 0 is the server's own.
 	lookback time.Duration
 }
@@ -51,7 +46,7 @@ type question struct {
 // phrase gives the question for an ask counted in bins. Series that differ in the replica labels
 // alone are taken for twins.
 func phrase(a signal.Ask, bin signal.Duration, replicas []string) (question, error) {
-	g := grain{bin: model.Duration(bin).String(), replicas: replicas}
+	g := newGrain(bin, replicas)
 	switch a.Kind {
 	case signal.Ratio:
 		return g.ratio(a), nil
@@ -73,22 +68,22 @@ func phrase(a signal.Ask, bin signal.Duration, replicas []string) (question, err
 // grain builds expressions for one length of bins.
 type grain struct {
 	bin      string
+	length   time.Duration // of a bin
 	replicas []string
+}
+
+func newGrain(bin signal.Duration, replicas []string) grain {
+	return grain{bin: spelt(bin.D()), length: bin.D(), replicas: replicas}
 }
 
 func (g grain) ratio(a signal.Ask) question {
 	total, part := selector(a.Metric, a.Match), selector(a.Metric, a.Match, a.Part)
 	named := a.Metric == ""
-	now, before := g.now(total), g.before(total)
-	return question{
-		columns: []column{
-			{colTotal, "sum(" + g.single("max", g.counted(total, named)) + ")"},
-			{colPart, "sum(" + g.single("max", g.counted(part, named)) + ")"},
-			{colAppeared, "count(" + g.appeared(now, before) + ")"},
-			{colTwice, g.twice(a.Metric, a.Match)},
-		},
-		history: g.history(now, before),
-	}
+	return question{columns: append([]column{
+		{colTotal, "sum(" + g.single("max", g.counted(total, named)) + ")"},
+		{colPart, "sum(" + g.single("max", g.counted(part, named)) + ")"},
+		{colTwice, g.twice(a.Metric, a.Match)},
+	}, g.doubtful(a)...)}
 }
 
 // rate asks for all events, as a ratio does.
@@ -102,18 +97,13 @@ func (g grain) rate(a signal.Ask) question {
 func (g grain) quantile(a signal.Ask) question {
 	native := "sum(" + g.single("avg", g.countedNative(selector(a.Metric, a.Match))) + ")"
 	classic := "sum by (le) (" + g.single("max", g.countedClassic(selector(a.Metric+"_bucket", a.Match))) + ")"
-	now, before := g.observed(a, g.now), g.observed(a, g.before)
-	q := question{
-		columns: []column{
-			{colNative, fmt.Sprintf("histogram_quantile(%s, %s)", a.Q, native)},
-			{colNativeTotal, "histogram_count(" + native + ")"},
-			{colClassic, fmt.Sprintf("histogram_quantile(%s, %s)", a.Q, classic)},
-			{colClassicTotal, "max(" + classic + ")"}, // the last bucket holds all observations
-			{colAppeared, "count(" + g.appeared(now, before) + ")"},
-			{colTwice, g.twice(a.Metric+"_bucket", a.Match, `le="+Inf"`)},
-		},
-		history: g.history(now, before),
-	}
+	q := question{columns: append([]column{
+		{colNative, fmt.Sprintf("histogram_quantile(%s, %s)", a.Q, native)},
+		{colNativeTotal, "histogram_count(" + native + ")"},
+		{colClassic, fmt.Sprintf("histogram_quantile(%s, %s)", a.Q, classic)},
+		{colClassicTotal, "max(" + classic + ")"}, // the last bucket holds all observations
+		{colTwice, g.twice(a.Metric+"_bucket", a.Match, infinite)},
+	}, g.doubtful(a)...)}
 	for _, bound := range a.Over {
 		q.columns = append(q.columns, column{colFraction + bound.String(), fmt.Sprintf("histogram_fraction(-Inf, %s, %s)", bound, native)})
 	}
@@ -129,14 +119,7 @@ func (g grain) shared(a signal.Ask, samples func(string) string) string {
 	of := func(matches ...string) string {
 		return g.single("max", samples(selector(a.Metric+"_bucket", append([]string{a.Match}, matches...)...)))
 	}
-	return fmt.Sprintf("count by (le) (%s) == scalar(count(%s))", of(), of(`le="+Inf"`))
-}
-
-// observed gives one series per histogram of either kind. histogram_count keeps out a summary,
-// whose quantiles bear the same name.
-func (g grain) observed(a signal.Ask, samples func(string) string) string {
-	return fmt.Sprintf("histogram_count(%s) or %s",
-		samples(selector(a.Metric, a.Match)), samples(selector(a.Metric+"_bucket", a.Match, `le="+Inf"`)))
+	return fmt.Sprintf("count by (le) (%s) == scalar(count(%s))", of(), of(infinite))
 }
 
 // scraped are the labels that a scrape adds, by which two monitors on one pod differ.
@@ -192,26 +175,6 @@ func (g grain) single(aggregation, expr string) string {
 		return expr
 	}
 	return aggregation + " without (" + strings.Join(g.replicas, ", ") + ") (" + expr + ")"
-}
-
-// appeared is the targets with samples now and none before. A twin is a target of its own: a server
-// that comes back must not count a target's whole life either.
-func (g grain) appeared(now, before string) string {
-	by := "group by (" + strings.Join(append(targetLabels[:len(targetLabels):len(targetLabels)], g.replicas...), ", ") + ") ("
-	return by + now + ") unless " + by + before + ")"
-}
-
-// history tells the targets that came back from the new ones. Steps of one bin leave no sample out:
-// the last step before the bin's start may be up to one bin old, but a sample that is younger was
-// heard in the bin before.
-func (g grain) history(now, before string) []column {
-	labels := strings.Join(targetLabels, ", ")
-	known := fmt.Sprintf("present_over_time((group by (%s) (%s))[%s:%s] offset %s)",
-		labels, now, model.Duration(History), g.bin, g.bin)
-	return []column{
-		{colReturned, fmt.Sprintf("count((%s) and on (%s) %s)", g.appeared(now, before), labels, known)},
-		{colKnown, "count(" + known + ")"},
-	}
 }
 
 // column is an expression and the name by which its series is known in an answer that holds

@@ -31,6 +31,7 @@ func recordIstio(t *testing.T, h *history) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		h.add("up{"+target+"}", offset-time.Minute, every, repeat(1, 12)...)
 		for line := range strings.Lines(string(text)) {
 			series, value, ok := strings.Cut(strings.TrimSpace(line), "} ")
 			if !ok {

@@ -40,8 +40,9 @@ func startTarget(t *testing.T) *target {
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "live_total"}, []string{"code"})
 	native := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "live_native", NativeHistogramBucketFactor: 1.1})
 	classic := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "live_classic", Buckets: []float64{0.1, 0.5, 1, 4}})
+	start := prometheus.NewGauge(prometheus.GaugeOpts{Name: "process_start_time_seconds"})
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(requests, native, classic)
+	reg.MustRegister(requests, native, classic, start)
 	exposed := promhttp.HandlerFor(reg, promhttp.HandlerOpts{})
 	var live target
 	live.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -49,6 +50,9 @@ func startTarget(t *testing.T) *target {
 			live.failed.Add(1)
 			http.Error(w, "broken", http.StatusServiceUnavailable)
 			return
+		}
+		if live.good.Load() == 0 { // it has begun with its first scrape
+			start.Set(float64(time.Now().Unix()))
 		}
 		for i := range perScrape {
 			code, took := "200", fast

@@ -73,6 +73,10 @@ func TestEvents(t *testing.T) {
 		{"no events", table{colTotal: {10: 0}, colPart: {10: 0}}, nil, signal.Bin{Cause: signal.Idle}},
 		{"no samples", table{colTotal: {20: 8}}, nil, signal.Bin{Cause: signal.Gap}},
 		{"a new target", table{colTotal: {10: 8}, colAppeared: {10: 1}}, table{colKnown: {10: 1}}, signal.Bin{Total: 8}},
+		{"a target that was found late", table{colTotal: {10: 8}, colAppeared: {10: 1}}, table{colFirst: {10: 1}}, signal.Bin{Cause: signal.First}},
+		{"a sum that fell", table{colTotal: {10: 8}, colFell: {10: 1}}, table{colAggregated: {10: 1}}, signal.Bin{Cause: signal.Aggregated}},
+		{"a fall without a restart", table{colTotal: {10: 8}, colFell: {10: 1}}, table{colMixed: {10: 1}}, signal.Bin{Cause: signal.Mixed}},
+		{"a restart", table{colTotal: {10: 8}, colFell: {10: 1}}, table{}, signal.Bin{Total: 8}},
 		{"a target that came back", table{colTotal: {10: 8}, colAppeared: {10: 1}}, table{colReturned: {10: 1}}, signal.Bin{Cause: signal.Gap}},
 		{"total not a number", table{colTotal: {10: nan}}, nil, signal.Bin{Cause: signal.NaN}},
 		{"part not a number", table{colTotal: {10: 8}, colPart: {10: nan}}, nil, signal.Bin{Cause: signal.NaN}},
@@ -150,5 +154,29 @@ func TestNewestExpr(t *testing.T) {
 	got := rawExpr([]string{`x{job="a"}`, "y"}, series{selector: 1, labels: model.Metric{"job": `q"`, "a.b": "1"}})
 	if want := `y{"a.b"="1",job="q\""}[10m]`; got != want {
 		t.Errorf("got %s; want %s", got, want)
+	}
+}
+
+// Two falls without a restart that lie near one another make unknown what lies near them; a single one does not, nor
+// do sums that fell, whose other bins are counts.
+func TestSpoil(t *testing.T) {
+	m, a, ok := signal.Mixed, signal.Aggregated, signal.Known
+	for name, tc := range map[string]struct{ is, want []signal.Cause }{
+		"one":          {[]signal.Cause{ok, m, ok, ok}, []signal.Cause{ok, m, ok, ok}},
+		"two":          {[]signal.Cause{ok, ok, ok, m, ok, m, ok, ok, ok}, []signal.Cause{ok, m, m, m, m, m, m, m, ok}},
+		"far apart":    {[]signal.Cause{m, ok, ok, ok, m}, []signal.Cause{m, ok, ok, ok, m}},
+		"sums":         {[]signal.Cause{ok, a, a, ok}, []signal.Cause{ok, a, a, ok}},
+		"others' gaps": {[]signal.Cause{signal.Gap, m, signal.Idle, m}, []signal.Cause{signal.Gap, m, m, m}},
+	} {
+		bins := make([]signal.Bin, len(tc.is))
+		for i, c := range tc.is {
+			bins[i] = signal.Bin{End: signal.Instant(60 * i), Cause: c}
+		}
+		spoil(bins, signal.Duration(2*time.Minute))
+		for i, b := range bins {
+			if b.Cause != tc.want[i] || b.End != signal.Instant(60*i) {
+				t.Errorf("%s: bin %d is %+v, want %q", name, i, b, tc.want[i])
+			}
+		}
 	}
 }

@@ -49,10 +49,25 @@ func quantileCases() []quantileCase {
 				then(repeat(100, 6), repeat(8, 6)), then(repeat(100, 6), repeat(8, 6)))
 		}, []signal.Bin{at(0.1*4/6, 8), because(signal.Idle)}},
 
-		{"a new pod counts whole", 0.5, minute, func(h *history, m string) {
+		{"a pod that was scraped before its first request counts whole", 0.5, minute, func(h *history, m string) {
+			row := then(silence(6), steps(2, 2, 6))
+			h.buckets(m, "heard", offset, every, row, row, row, row)
+		}, []signal.Bin{at(0.05, 4), at(0.05, 8)}},
+
+		{"one that is found late does not", 0.5, minute, func(h *history, m string) {
 			row := then(silence(6), steps(2, 2, 6))
 			h.buckets(m, "a", offset, every, row, row, row, row)
-		}, []signal.Bin{at(0.05, 4), at(0.05, 8)}},
+		}, []signal.Bin{because(signal.First), at(0.05, 8)}},
+
+		{"a fall without a restart is no reset", 0.5, minute, func(h *history, m string) {
+			row := then(steps(1000, 2, 6), steps(900, 2, 6))
+			h.buckets(m, "a", offset, every, row, row, row, row)
+		}, []signal.Bin{because(signal.Mixed), at(0.05, 8)}},
+
+		{"an end that is written otherwise is no event", 0.5, minute, func(h *history, m string) {
+			h.buckets(m, "a", offset, every, steps(1000, 2, 12), then(steps(1000, 2, 6), silence(6)), steps(1000, 2, 12), steps(1000, 2, 12))
+			h.add(m+`_bucket{job="shop",instance="a",le="0.20"}`, offset, every, then(silence(6), steps(1012, 2, 6))...)
+		}, []signal.Bin{because(signal.First), at(0.05, 8)}},
 
 		{"a hole is a gap, and so is the return", 0.5, minute, func(h *history, m string) {
 			row := then(steps(1000, 2, 4), silence(4), steps(5000, 2, 8))
@@ -103,7 +118,7 @@ func testQuantiles(t *testing.T, s server, cases []quantileCase) {
 			t.Errorf("%q, want %q; queries %q", got.Detail, detail, got.Queries)
 		}
 		beyond := ask
-		beyond.Metric = metricOf("quantile", 5) // all beyond the last bound
+		beyond.Metric = metricOf("quantile", 8) // all beyond the last bound
 		got = c.Read(t.Context(), []signal.Ask{beyond}, measure.Range{From: t0.Add(minute), To: t0.Add(2 * minute), Bin: minute})[0]
 		if o := got.Bins[0].Over; o[3] != over(2, 0, 20) || o[2] != over(0.3, 20, 20) {
 			t.Errorf("what lies in the last bucket may be anything: %+v", o)

@@ -60,7 +60,7 @@ func (c *Client) read(ctx context.Context, a signal.Ask, r Range) signal.Reading
 		cause, detail := explain(err)
 		return unknown(reading, cause, detail)
 	}
-	reading = c.count(ctx, reading, q, t, r)
+	reading = c.count(ctx, reading, a, q, t, r)
 	if reading.Cause == signal.Empty {
 		reading = c.mismatch(ctx, reading, a, r.To)
 	}
@@ -86,21 +86,22 @@ func (c *Client) number(ctx context.Context, reading signal.Reading, q question,
 	return numbers(reading, answer, r)
 }
 
-// count makes bins of a table, and asks for the targets' history where they need it.
-func (c *Client) count(ctx context.Context, reading signal.Reading, q question, t table, r Range) signal.Reading {
+// count makes bins of a table, and inquires where it is doubtful.
+func (c *Client) count(ctx context.Context, reading signal.Reading, a signal.Ask, q question, t table, r Range) signal.Reading {
 	reading.Queries = t.behind(q.columns)
-	var past table
-	if t.silent() || t.any(colAppeared) {
+	var found table
+	if t.silent() || t.any(colAppeared) || t.any(colFell) {
 		var err error
-		if past, err = c.counts(ctx, q.history, r, 0); err != nil {
+		if found, err = c.inquire(ctx, a, t, r); err != nil {
 			cause, detail := explain(err)
 			return unknown(reading, cause, detail)
 		}
 	}
-	if t.silent() && !past.any(colKnown) {
+	if t.silent() && !found.any(colKnown) {
 		return unknown(reading, signal.Empty, "no series matches, now or in the hour before")
 	}
-	reading.Bins = events(t, past, r)
+	reading.Bins = events(t, found, r)
+	spoil(reading.Bins, signal.Duration(newGrain(r.Bin, nil).lately()))
 	return reading
 }
 

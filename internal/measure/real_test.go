@@ -19,7 +19,9 @@ func TestPrometheus(t *testing.T) {
 	for i, tc := range quantiles {
 		tc.record(h, metricOf("quantile", i))
 	}
+	recordTargets(h)
 	recordOthers(h)
+	recordAllWorkers(h)
 	recordFreshness(h)
 	recordAlerts(h)
 	recordMemory(h)
@@ -29,6 +31,7 @@ func TestPrometheus(t *testing.T) {
 	t.Run("live", func(t *testing.T) { testLive(t, s, live) })
 	t.Run("ratio", func(t *testing.T) { testRatios(t, s, ratios) })
 	t.Run("other", func(t *testing.T) { testOtherRatios(t, s) })
+	t.Run("workers", func(t *testing.T) { testWorkers(t, s) })
 	t.Run("quantile", func(t *testing.T) { testQuantiles(t, s, quantiles) })
 	t.Run("buckets", func(t *testing.T) { testBuckets(t, s) })
 	t.Run("istio", func(t *testing.T) { testIstio(t, s) })
