@@ -32,7 +32,7 @@ func destinationRules() schema.GroupVersionResource {
 // that selects no pod at all may lead to WorkloadEntries, of which nobody can say whose they are: nothing is wrong with
 // that.
 func LiveLeads(client kubernetes.Interface, objects dynamic.Interface) Leads {
-	l := leads{client, objects}
+	l := leads{client, objects, make(chan struct{}, 1)}
 	return func(ctx context.Context, namespace string, slot release.Slot) (string, error) {
 		wrong, err := l.wrong(ctx, namespace, slot)
 		if err != nil {
@@ -45,6 +45,8 @@ func LiveLeads(client kubernetes.Interface, objects dynamic.Interface) Leads {
 type leads struct {
 	client  kubernetes.Interface
 	objects dynamic.Interface
+	// page holds whoever reads a page of rules: one at a time, since each may take many times its megabyte or so.
+	page chan struct{}
 }
 
 func (l leads) wrong(ctx context.Context, namespace string, slot release.Slot) (string, error) {
@@ -77,27 +79,51 @@ func (l leads) wrong(ctx context.Context, namespace string, slot release.Slot) (
 	return l.chooses(ctx, namespace, slot, chosen)
 }
 
+// How many rules are read at once, and how many in all: whoever writes them decides how large they are.
+const (
+	rulesPerPage = 4
+	mostPages    = 64
+)
+
 // subset gives the labels of a slot's subset.
-func (l leads) subset(ctx context.Context, namespace string, slot release.Slot) (labels.Set, bool, error) {
-	rules, err := l.objects.Resource(destinationRules()).Namespace(namespace).List(ctx, metav1.ListOptions{})
+func (l leads) subset(ctx context.Context, namespace string, slot release.Slot) (chosen labels.Set, found bool, err error) {
+	options := metav1.ListOptions{Limit: rulesPerPage}
+	for range mostPages {
+		if chosen, found, options.Continue, err = l.subsetIn(ctx, namespace, slot, options); found || err != nil || options.Continue == "" {
+			return chosen, found, err
+		}
+	}
+	return nil, false, fmt.Errorf("namespace %s has more than %d DestinationRules", namespace, mostPages*rulesPerPage)
+}
+
+// subsetIn looks through one page of rules, and gives where the next one begins.
+func (l leads) subsetIn(ctx context.Context, namespace string, slot release.Slot, page metav1.ListOptions) (labels.Set, bool, string, error) {
+	select {
+	case l.page <- struct{}{}:
+		defer func() { <-l.page }()
+	case <-ctx.Done():
+		return nil, false, "", ctx.Err()
+	}
+	rules, err := l.objects.Resource(destinationRules()).Namespace(namespace).List(ctx, page)
 	if err != nil {
-		return nil, false, err
+		return nil, false, "", err
 	}
 	for _, rule := range rules.Items {
 		host, _, _ := unstructured.NestedString(rule.Object, "spec", "host")
 		if !(istio.Destination{Host: host}).Equal(istio.Destination{Host: slot.Host}, namespace) {
 			continue
 		}
-		subsets, _, _ := unstructured.NestedSlice(rule.Object, "spec", "subsets")
+		field, _, _ := unstructured.NestedFieldNoCopy(rule.Object, "spec", "subsets")
+		subsets, _ := field.([]any)
 		for _, s := range subsets {
 			subset, _ := s.(map[string]any)
 			if subset["name"] == slot.Subset {
 				chosen, _, _ := unstructured.NestedStringMap(subset, "labels")
-				return chosen, true, nil
+				return chosen, true, "", nil
 			}
 		}
 	}
-	return nil, false, nil
+	return nil, false, rules.GetContinue(), nil
 }
 
 // chooses tells whether the labels choose other pods than the slot's.

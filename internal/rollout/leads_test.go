@@ -2,6 +2,8 @@ package rollout
 
 import (
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -77,5 +79,43 @@ func TestWhereADestinationLeads(t *testing.T) {
 	objects.PrependReactor("list", "destinationrules", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, errors.New("forbidden") })
 	if wrong, err := see(t.Context(), "shop", release.Slot{Name: "blue", Deployment: "echo-blue", Host: "echo", Subset: "red"}); err == nil || wrong != "" {
 		t.Errorf("what can't be asked is unknown, not wrong: %q, %v", wrong, err)
+	}
+}
+
+// However many rules a namespace has, few of them are held at once, and no more are read than until the subset is found.
+func TestRulesAreReadPageByPage(t *testing.T) {
+	client := fake.NewClientset(service("echo", selecting(map[string]string{"app": "echo"})))
+	objects := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{destinationRules(): "DestinationRuleList"})
+	rules, asked := 0, 0
+	objects.PrependReactor("list", "destinationrules", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		options := a.(clienttesting.ListActionImpl).ListOptions
+		from, _ := strconv.Atoi(options.Continue)
+		page := &unstructured.UnstructuredList{Object: map[string]any{"apiVersion": "networking.istio.io/v1", "kind": "DestinationRuleList"}}
+		for i := from; i < min(rules, from+int(options.Limit)); i++ {
+			page.Items = append(page.Items, unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
+				"host": "echo", "subsets": []any{map[string]any{"name": fmt.Sprint("s", i)}}}}})
+		}
+		if next := from + int(options.Limit); next < rules {
+			page.SetContinue(strconv.Itoa(next))
+		}
+		asked++
+		if options.Limit < 1 || options.Limit > 8 {
+			t.Errorf("%d rules are asked for at once", options.Limit)
+		}
+		return true, page, nil
+	})
+	see := LiveLeads(client, objects)
+	for _, c := range []struct {
+		rules  int
+		subset string
+		asked  int
+		wrong  bool
+		fails  bool
+	}{{3, "s2", 1, false, false}, {30, "s9", 3, false, false}, {30, "none", 8, true, false}, {100_000, "s9", 3, false, false}, {100_000, "none", mostPages, false, true}} {
+		rules, asked = c.rules, 0
+		wrong, err := see(t.Context(), "shop", release.Slot{Name: "blue", Deployment: "echo-blue", Host: "echo", Subset: c.subset})
+		if (wrong != "") != c.wrong || (err != nil) != c.fails || asked != c.asked {
+			t.Errorf("%s of %d rules: %q, %v, asked %d times; want %d", c.subset, c.rules, wrong, err, asked, c.asked)
+		}
 	}
 }
