@@ -127,7 +127,7 @@ func attribute(row Row, e *Evidence, others []Other) {
 // Tells tells whether what another side counted answers if it is the release.
 func Tells(m Matrix, v Verdict, o Other) bool {
 	for i, e := range v.Evidence {
-		if _, tells := compare(m.Rows[i], e, o); tells || quiet(m, m.Rows[i], e, o, v.At.Sub(v.FirstTraffic)) != "" {
+		if _, tells := compare(m.Rows[i], e, o); tells || quiet(m, m.Rows[i], e, o, v.At.Sub(v.FirstTraffic)) != "" || lingers(m, m.Rows[i], e, o, v.Split, v.At.Sub(v.FirstTraffic)) != "" {
 			return true
 		}
 	}

@@ -373,3 +373,87 @@ func TestTheCheapQuestionNeverSaysNoWhereTheFullRuleSaysYes(t *testing.T) {
 		t.Errorf("only %d signals were wanting: the inputs don't reach it", wanted)
 	}
 }
+
+// A stream is counted when it ends: stable goes on counting those that it had, and nothing is heard of the candidate's
+// until the first of them ends. What is known of how long requests last, or how much stable counts, tells it from silence.
+func TestStreamsAreCountedWhenTheyEnd(t *testing.T) {
+	gone := []signal.Reading{{Signal: "error-rate", Cause: signal.Mismatch}}
+	pace := func(long judge.Answer, perBin signal.Number) []judge.Baseline {
+		return []judge.Baseline{{Signal: "error-rate", Bins: 60, Total: 60 * perBin, Long: long}}
+	}
+	for _, c := range []struct {
+		name     string
+		readings []signal.Reading
+		baseline []judge.Baseline
+		stable   []signal.Bin
+		split    bool
+		age      signal.Duration
+		want     judge.Tier
+		cause    signal.Cause
+	}{
+		{"stable has no share, and counts on", gone, pace("", 20), lots(6, 0, 20), false, 6 * minute, judge.Blind, signal.AtEnd},
+		{"it counts what probes ask", gone, pace("", 400), lots(6, 0, 20), false, 6 * minute, judge.Consider, signal.Mismatch},
+		{"it counts nothing", gone, pace("", 20), shares("000000"), false, 6 * minute, judge.Consider, signal.Mismatch},
+		{"it has a share", gone, pace("", 20), lots(6, 0, 20), true, 6 * minute, judge.Consider, signal.Mismatch},
+		{"it has one, but streams are long", gone, pace(judge.Yes, 20), lots(6, 0, 20), true, 6 * minute, judge.Blind, signal.AtEnd},
+		{"requests are known to be short", gone, pace(judge.No, 20), lots(6, 0, 20), false, 6 * minute, judge.Consider, signal.Mismatch},
+		{"hours later", gone, pace("", 20), lots(6, 0, 20), false, 130 * minute, judge.Consider, signal.Mismatch},
+		{"nothing is known of before", gone, nil, lots(6, 0, 20), false, 6 * minute, judge.Consider, signal.Mismatch},
+		{"idle, and streams are long", []signal.Reading{errorRate(shares("000000"))}, pace(judge.Yes, 20), lots(6, 0, 4000), false, 6 * minute, judge.Blind, signal.AtEnd},
+		{"idle, and requests are short", []signal.Reading{errorRate(shares("000000"))}, pace(judge.No, 20), lots(6, 0, 4000), false, 6 * minute, judge.Consider, signal.Idle},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := judge.Input{At: at, FirstTraffic: at.Add(-c.age), Readings: c.readings, Baseline: c.baseline, Split: c.split, Others: other(judge.StableNow, c.stable)}
+			v := judge.Judge(matrix(errorRow(cell(judge.Rollback, above(0.05), 5))), in)
+			if v.Tier != c.want || v.Evidence[0].Cause != c.cause {
+				t.Errorf("got %s (%s): %s", v.Tier, v.Evidence[0].Cause, v.Reason)
+			}
+			if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
+				t.Errorf("judged again: %s (%s), first %s", again.Tier, again.Reason, v.Reason)
+			}
+		})
+	}
+}
+
+// What was never heard before it was heard first is no gap; what was is one.
+func TestTheFirstOfIt(t *testing.T) {
+	row := errorRow(cell(judge.Consider, above(0.01), 10))
+	for _, c := range []struct {
+		name  string
+		bins  []signal.Bin
+		first signal.Duration
+		want  signal.Cause
+	}{
+		{"silent from the first traffic on", then(shares("????????"), lots(3, 0, 20)), 11 * minute, signal.Young},
+		{"for as long as is looked", then(shares(strings.Repeat("?", judge.MostBins-3)), lots(3, 0, 20)), 500 * minute, signal.Young},
+		{"it may have been heard before", then(shares("????????"), lots(3, 0, 20)), 500 * minute, signal.Gap},
+		{"it was heard before", then(lots(1, 0, 20), shares("???????"), lots(3, 0, 20)), 11 * minute, signal.Gap},
+		{"it is not heard now", then(shares("????????"), lots(2, 0, 20), shares("?")), 11 * minute, signal.Gap},
+	} {
+		v := judge.Judge(matrix(row), judge.Input{At: at, FirstTraffic: at.Add(-c.first), Readings: []signal.Reading{errorRate(c.bins)}})
+		if v.Tier != judge.Blind || v.Evidence[0].Cause != c.want {
+			t.Errorf("%s: got %s (%s), want Blind (%s)", c.name, v.Tier, v.Evidence[0].Cause, c.want)
+		}
+		if again := judge.Again(v); again.Tier != v.Tier || again.Reason != v.Reason {
+			t.Errorf("%s: judged again: %s (%s), first %s", c.name, again.Tier, again.Reason, v.Reason)
+		}
+	}
+}
+
+func TestHowLongRequestsLast(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		least, most signal.Number
+		n           int
+		want        judge.Answer
+	}{
+		{"most are long", 6, 6, 10, judge.Yes},
+		{"most are short", 4, 4, 10, judge.No},
+		{"no bucket tells", 4, 6, 10, judge.Unknown},
+		{"too few", 10, 10, 2, judge.Unknown},
+	} {
+		if got := judge.Lasted(signal.Reading{Bins: over(c.n, c.least, c.most, 10)}, 1); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}

@@ -16,6 +16,8 @@ type Baseline struct {
 	// Total is the number of events behind it, Bins of known bins.
 	Total signal.Number `json:"total,omitempty"`
 	Bins  int32         `json:"bins,omitempty"`
+	// Long is whether most of the requests lasted longer than SilentFor, where that is known.
+	Long Answer `json:"long,omitempty"`
 	// Cause is why it is unknown.
 	Cause signal.Cause `json:"cause,omitempty"`
 }
@@ -46,6 +48,27 @@ func BaselineOf(kind signal.Kind, r signal.Reading) Baseline {
 		b.Value = values[len(values)/2]
 	}
 	return b
+}
+
+// Lasted answers, from a reading of how long requests lasted, whether most of them did longer than a bound.
+func Lasted(r signal.Reading, bound signal.Number) Answer {
+	var total, least, most signal.Number
+	for _, b := range r.Bins {
+		for _, o := range b.Over {
+			if seen(b) && o.Bound == bound {
+				total, least, most = total+b.Total, least+o.Least, most+o.Most
+			}
+		}
+	}
+	switch {
+	case total < MinTotal:
+		return Unknown
+	case 2*least > total:
+		return Yes
+	case 2*most < total:
+		return No
+	}
+	return Unknown
 }
 
 func baselineOf(all []Baseline, name string) *Baseline {

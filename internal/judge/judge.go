@@ -70,8 +70,9 @@ func weigh(m Matrix, row Row, in Input, x *paper) Evidence {
 	}
 	e.Bins = bins
 	summarise(&e)
+	firstHeard(m, row, &e, r, in)
 	attribute(row, &e, in.Others)
-	hush(m, row, &e, in.At.Sub(in.FirstTraffic), in.Others)
+	hush(m, row, &e, in)
 	notice(row, &e, r, in)
 	return e
 }

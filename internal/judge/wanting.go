@@ -25,6 +25,8 @@ func wants(e Evidence, f Finding) bool {
 		return false
 	case f.Cause == signal.Few, f.Cause == signal.Coarse, f.Cause == signal.Idle:
 		return true
+	case f.Cause == signal.Gap && begun(e.Bins): // it is one if it was heard before
+		return true
 	}
 	return f.Yes > 0 && f.Cell.Tier != Investigate && !f.Cell.Canary
 }

@@ -95,32 +95,36 @@ func testIstio(t *testing.T, s server) {
 		slot     string
 		want     map[string]istioCounts
 	}{
-		// 10 by the application, 20 without a healthy upstream, 5 without a connection, 7 without an answer; 6 of
-		// gRPC. Those of the sidecar are the same requests, and another namespace's shop-green is another's.
+		// 10 by the application, 20 without a healthy upstream, 5 without a connection, 3 without an answer; 6 of
+		// gRPC; and 7 callers hung up, which is no failure. Those of the sidecar are the same requests, and another namespace's shop-green is another's.
 		"the callers' word": {shop(nil), "source", "green", map[string]istioCounts{
-			"error-rate":      {total: 990, part: 42},
-			"grpc-error-rate": {total: 990, part: 6},
-			"throughput":      {total: 990},
+			"error-rate":      {total: 993, part: 38},
+			"grpc-error-rate": {total: 993, part: 6},
+			"hang-ups":        {total: 993, part: 7},
+			"throughput":      {total: 993},
 			"p99-latency":     {total: 990, over: []signal.Over{exactly(100, 47), exactly(250, 22), exactly(1000, 10)}},
 		}},
 		"a slot without gRPC is not blind": {shop(nil), "source", "blue", map[string]istioCounts{
 			"error-rate":      {total: 300},
 			"grpc-error-rate": {total: 300},
+			"hang-ups":        {total: 300},
 			"throughput":      {total: 300},
 			"p99-latency":     {total: 300, over: []signal.Over{exactly(100, 0), exactly(250, 0), exactly(1000, 0)}},
 		}},
 		// The sidecar never saw those that did not reach it.
 		"the slots' own word": {shop(nil), "destination", "green", map[string]istioCounts{
-			"error-rate":      {total: 917, part: 17},
+			"error-rate":      {total: 917, part: 10},
 			"grpc-error-rate": {total: 917},
+			"hang-ups":        {total: 917, part: 7},
 			"throughput":      {total: 917},
 			"p99-latency":     {total: 917, over: []signal.Over{exactly(100, 47), exactly(250, 22), exactly(1000, 10)}},
 		}},
 		// Without a healthy upstream no workload is known: these 20 are of neither subset.
 		"subsets of one host": {shop(subsets), "source", "green", map[string]istioCounts{
-			"error-rate":      {total: 970, part: 22},
-			"grpc-error-rate": {total: 970, part: 6},
-			"throughput":      {total: 970},
+			"error-rate":      {total: 973, part: 18},
+			"grpc-error-rate": {total: 973, part: 6},
+			"hang-ups":        {total: 973, part: 7},
+			"throughput":      {total: 973},
 			"p99-latency":     {total: 970, over: []signal.Over{exactly(100, 47), exactly(250, 22), exactly(1000, 10)}},
 		}},
 		"a bound of 200 ms is enclosed": {shop(with200ms), "source", "green", map[string]istioCounts{

@@ -6,6 +6,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
+	"github.com/knowledgebeast/greenwatch/internal/release"
 )
 
 // Istio says how to read Istio's standard metrics, by which a policy is judged that names no signals.
@@ -51,9 +52,26 @@ const istioRequests = "istio_requests_total"
 // failed call of gRPC is an HTTP 200; these are the codes of the server's faults: UNKNOWN,
 // DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS.
 const (
-	istioErrors     = `response_code=~"0|5.."`
-	istioGRPCErrors = `grpc_response_status=~"2|4|12|13|14|15"`
+	istioErrors     = `response_code=~"0|5..",` + notHungUp
+	istioGRPCErrors = `grpc_response_status=~"2|4|12|13|14|15",` + notHungUp
 )
+
+// A caller that hangs up, or resets its stream, leaves a code 0, or the one that it had been answered by then. That
+// is no failure of the slot, and excuses none: it is counted by itself.
+const (
+	flagHungUp = `"(.+,)?(DC|DR)(,.+)?"`
+	notHungUp  = `response_flags!~` + flagHungUp
+	hungUp     = `response_flags=~` + flagHungUp
+)
+
+// withoutHangUps leaves out of the failures that a policy counts by Istio's requests those of callers that hung up,
+// unless it says itself what it wants of them.
+func withoutHangUps(q release.Question) release.Question {
+	if q.Metric == istioRequests && q.Part != "" && !strings.Contains(q.Match+q.Part, "response_flags") {
+		q.Part += "," + notHungUp
+	}
+	return q
+}
 
 // istioSignals are the signals of a policy that names none: the checklist's matrix over Istio's metrics.
 // Envoy's buckets end at 100, 250 and 1,000 ms, and none at the checklist's 120 and 200: the next one stands
@@ -73,6 +91,11 @@ func istioSignals(reporter string, slots []v1alpha1.Slot) []v1alpha1.Signal {
 	return []v1alpha1.Signal{
 		failed("error-rate", istioErrors),
 		failed("grpc-error-rate", istioGRPCErrors),
+		{
+			Name:        "hang-ups",
+			Ratio:       &v1alpha1.Ratio{Metric: istioRequests, Match: match, Part: hungUp},
+			Investigate: &v1alpha1.Cell{Above: "5%"},
+		},
 		{
 			Name: "p99-latency", Unit: v1alpha1.Milliseconds, SLO: "< 100ms",
 			Quantile:    &v1alpha1.Quantile{Metric: "istio_request_duration_milliseconds", Match: match, Q: "0.99"},

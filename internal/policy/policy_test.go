@@ -74,14 +74,16 @@ func TestWhatIsLeftOutIsTheDaemons(t *testing.T) {
 			Rows: []judge.Row{
 				{Signal: "error-rate", Kind: signal.Ratio, Unit: "%", Required: true, SLO: &judge.SLO{Than: judge.Below, Value: 0.001}, Cells: cells(0.005, 0.05, 0.01, 0.001)},
 				{Signal: "grpc-error-rate", Kind: signal.Ratio, Unit: "%", Required: true, SLO: &judge.SLO{Than: judge.Below, Value: 0.001}, Cells: cells(0.005, 0.05, 0.01, 0.001)},
+				{Signal: "hang-ups", Kind: signal.Ratio, Unit: "%", Cells: []judge.Cell{{Tier: judge.Investigate, Bound: judge.Bound{Above: number(0.05)}, For: 3 * minute}}},
 				{Signal: "p99-latency", Kind: signal.Quantile, Q: 0.99, Unit: "milliseconds", SLO: &judge.SLO{Than: judge.Below, Value: 100}, Cells: cells(250, 1000, 250, 100)},
 				{Signal: "throughput", Kind: signal.Rate, Unit: "/s"},
 				{Signal: "availability", Kind: signal.Kubernetes, Required: true, Cells: []judge.Cell{{Tier: judge.Rollback, Bound: judge.Bound{Unavailable: true}}}},
 			},
 		},
 		Questions: []release.Question{
-			{Signal: "error-rate", Kind: signal.Ratio, Metric: "istio_requests_total", Match: match, Part: `response_code=~"0|5.."`},
-			{Signal: "grpc-error-rate", Kind: signal.Ratio, Metric: "istio_requests_total", Match: match, Part: `grpc_response_status=~"2|4|12|13|14|15"`},
+			{Signal: "error-rate", Kind: signal.Ratio, Metric: "istio_requests_total", Match: match, Part: `response_code=~"0|5..",response_flags!~"(.+,)?(DC|DR)(,.+)?"`},
+			{Signal: "grpc-error-rate", Kind: signal.Ratio, Metric: "istio_requests_total", Match: match, Part: `grpc_response_status=~"2|4|12|13|14|15",response_flags!~"(.+,)?(DC|DR)(,.+)?"`},
+			{Signal: "hang-ups", Kind: signal.Ratio, Metric: "istio_requests_total", Match: match, Part: `response_flags=~"(.+,)?(DC|DR)(,.+)?"`},
 			{Signal: "p99-latency", Kind: signal.Quantile, Metric: "istio_request_duration_milliseconds", Match: match, Q: 0.99, Over: []signal.Number{100, 250, 1000}},
 			{Signal: "throughput", Kind: signal.Rate, Metric: "istio_requests_total", Match: match},
 			{Signal: "availability", Kind: signal.Kubernetes},
@@ -461,6 +463,23 @@ func TestAPolicyFitsIntoARollback(t *testing.T) {
 		err := errors.Join(errs...)
 		if (plan != nil) != c.fits || !c.fits && !strings.HasPrefix(err.Error(), "spec.signals: a rollback keeps the selectors and queries") {
 			t.Errorf("%d signals with a cell %s: %v", c.n, c.cell, err)
+		}
+	}
+}
+
+// Callers that hang up are no failures, whatever else a policy counts by Istio's requests, unless it says itself what
+// it wants of them, or counts what went well.
+func TestHangUpsAreNoFailures(t *testing.T) {
+	const without = `,response_flags!~"(.+,)?(DC|DR)(,.+)?"`
+	for _, c := range []struct{ metric, part, cell, want string }{
+		{"istio_requests_total", `response_code!~"2.."`, `{above: 5%}`, `response_code!~"2.."` + without},
+		{"istio_requests_total", `response_flags=~"DC|UF"`, `{above: 5%}`, `response_flags=~"DC|UF"`},
+		{"istio_requests_total", `response_code=~"2.."`, `{below: 95%}`, `response_code=~"2.."`},
+		{"http_requests_total", `code!~"2.."`, `{above: 5%}`, `code!~"2.."`},
+	} {
+		spec := service + fmt.Sprintf("\n  signals: [{name: failures, required: true, ratio: {metric: %s, match: 'x=\"${slot}\"', part: '%s'}, investigate: %s}]\n", c.metric, c.part, c.cell)
+		if got := parse(t, spec).Questions[0].Part; got != c.want {
+			t.Errorf("%s, %s: counts %s, want %s", c.metric, c.part, got, c.want)
 		}
 	}
 }

@@ -40,6 +40,9 @@ func (r *reader) signal(path string, s v1alpha1.Signal, terms signalTerms) (judg
 			row.Cells = append(row.Cells, r.cell(path+"."+column.name, row, column, terms.bin))
 		}
 	}
+	if _, fewer := row.Sense(); !fewer {
+		q = withoutHangUps(q)
+	}
 	q.Over = bounds(row)
 	row.SLO = r.slo(path+".slo", row, s.SLO)
 	return row, q

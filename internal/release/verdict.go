@@ -169,7 +169,7 @@ func (t *turn) trouble() bool {
 // pagesBlind tells whether not knowing for this cause is a fault that somebody can mend.
 func pagesBlind(c signal.Cause) bool {
 	switch c {
-	case signal.Idle, signal.Few, signal.Young, signal.Warming, signal.NoBaseline:
+	case signal.Idle, signal.Few, signal.Young, signal.AtEnd, signal.Warming, signal.NoBaseline:
 		return false
 	}
 	return true

@@ -68,6 +68,7 @@ const (
 	First      Cause = "FirstSeen"      // what a counter had when it was first seen would count in one bin
 	Aggregated Cause = "Aggregated"     // a sum over several targets fell: one of them went
 	Mixed      Cause = "MixedProcesses" // a target's counters fell, and it was not restarted
+	AtEnd      Cause = "CountedAtEnd"   // requests are counted when they end, and none that began since has
 	Young      Cause = "Young"          // not enough bins since the first traffic yet
 	NoRule     Cause = "NoRule"         // no rule of the alert's name is loaded, so that its silence says nothing
 	BadRule    Cause = "BadRule"        // the alert's rule can't be evaluated
@@ -100,6 +101,7 @@ var words = map[Cause]string{
 	First:      "a series was first seen with what it had counted before: its target was found late, or a label is written otherwise",
 	Aggregated: "a sum over several pods falls when one of them goes, and can't be counted by: keep the labels instance or pod, or have the rule record increases",
 	Mixed:      "a target's counters fall though it was not restarted: do several processes answer by turns? Give them one registry, or a port each",
+	AtEnd:      "its requests last so long that none has ended yet: they are counted when they end",
 	Young:      "not enough has been seen since the first traffic yet",
 	NoRule:     "no alerting rule of this name is loaded: is it misspelt, or its file not loaded?",
 	BadRule:    "the alert's rule can't be evaluated, so it can't fire",

@@ -146,11 +146,45 @@ func (d *Daemon) baseline(ctx context.Context, m measurement) []judge.Baseline {
 	}
 	bins := min(judge.MostBins, m.plan.Baseline/bin)
 	out := make([]judge.Baseline, 0, len(asks))
+	how, lasts := lasting(m.plan, asks)
+	if lasts {
+		asks = append(slices.Clip(asks), how)
+	}
 	for i, r := range d.read(ctx, m, asks, Span{From: end.Add(-bin * bins), To: end, Bin: bin}) {
-		if unanswered(r) {
+		switch {
+		case unanswered(r):
 			return nil
+		case lasts && i == len(asks)-1:
+			long(out, m.plan.Matrix.Requests, judge.Lasted(r, how.Over[0]))
+		default:
+			out = append(out, judge.BaselineOf(asks[i].Kind, r))
 		}
-		out = append(out, judge.BaselineOf(asks[i].Kind, r))
 	}
 	return append(out, d.podsBaseline(ctx, m)...)
+}
+
+// lasting gives the question how many requests last longer than a silence is asked for: of the first histogram of
+// times whose series are those that the requests are counted by; false where there is none.
+func lasting(plan *release.Plan, asks []signal.Ask) (signal.Ask, bool) {
+	units := map[string]float64{"seconds": 1, "milliseconds": 1000}
+	for _, requests := range only(asks, []string{plan.Matrix.Requests}) {
+		for _, row := range plan.Matrix.Rows {
+			for _, a := range only(asks, []string{row.Signal}) {
+				if unit := units[row.Unit]; a.Kind == signal.Quantile && unit > 0 && a.Match == requests.Match {
+					a.Over = []signal.Number{signal.Number(unit * judge.SilentFor.D().Seconds())}
+					return a, true
+				}
+			}
+		}
+	}
+	return signal.Ask{}, false
+}
+
+// long notes of the requests whether they last longer.
+func long(all []judge.Baseline, requests string, answer judge.Answer) {
+	for i := range all {
+		if all[i].Signal == requests {
+			all[i].Long = answer
+		}
+	}
 }
