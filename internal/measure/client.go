@@ -66,7 +66,9 @@ type Client struct {
 	grown    *grown
 	// intervals are the scrape intervals that were learnt.
 	intervals *intervals
-	panicked  func(*caught.Panic)
+	// scrapes are the labels by which the scrapes of one pod differ.
+	scrapes  *scrapeLabels
+	panicked func(*caught.Panic)
 }
 
 // Asker is on whose behalf a Client asks, and how much hangs on the answers. Without a name it has the server
@@ -120,6 +122,7 @@ func New(o Options) (*Client, error) {
 		rules:     &rules{kept: map[string]keptRule{}},
 		grown:     &grown{kept: map[string]grownAt{}},
 		intervals: &intervals{kept: map[string]keptInterval{}},
+		scrapes:   &scrapeLabels{kept: map[string]keptLabels{}},
 		panicked:  o.Panicked,
 	}, nil
 }

@@ -26,7 +26,8 @@
 // difference only.
 //
 // Two Prometheus servers behind one address double every series. The larger one of such twins
-// counts; see Options.ReplicaLabels.
+// counts; see Options.ReplicaLabels. Of two scrapes of one pod none does: by which labels they differ is looked
+// at every few minutes, by the samples of one pod.
 //
 // # Cost
 //

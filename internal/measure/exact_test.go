@@ -240,7 +240,15 @@ func recordOthers(h *history) {
 	h.add(`twice_total{job="shop",instance="a",pod="a",code="200"}`, offset, every, steps(100, 10, 12)...)
 	h.add(`twice_total{job="pods",instance="a:81",pod="a",code="200"}`, offset+time.Second, every, steps(100, 10, 12)...)
 	h.add(`apart_total{job="shop",instance="a",pod="a",container="x"}`, offset, every, steps(100, 10, 12)...)
-	h.add(`apart_total{job="shop",instance="b",pod="a",container="y"}`, offset, every, steps(100, 10, 12)...)
+	h.add(`apart_total{job="shop",instance="b",pod="a",container="y"}`, offset, every, steps(70, 10, 12)...)
+	for code, n := range map[string]float64{"200": 10, "500": 3} { // the app's port, and a sidecar that passes it on
+		h.add(fmt.Sprintf(`sidecar_total{job="shop",instance="a",namespace="n",pod="a",container="app",code=%q}`, code), offset, every, steps(100, n, 12)...)
+		h.add(fmt.Sprintf(`sidecar_total{job="shop",instance="b",namespace="n",pod="a",container="istio-proxy",code=%q}`, code), offset+5*time.Second, every, steps(100+n/3, n, 12)...)
+		h.add(fmt.Sprintf(`relabelled_total{job="shop",instance="a",pod="a",team="x",code=%q}`, code), offset, every, steps(100, n, 12)...)
+		h.add(fmt.Sprintf(`relabelled_total{job="shop",instance="a",pod="a",team="y",tier="z",code=%q}`, code), offset+5*time.Second, every, steps(100+n/3, n, 12)...)
+		h.add(fmt.Sprintf(`paths_total{job="shop",instance="a",pod="a",path="/x",code=%q}`, code), offset, every, steps(100, n, 12)...)
+		h.add(fmt.Sprintf(`paths_total{job="shop",instance="a",pod="a",path="/y",code=%q}`, code), offset, every, steps(120, n, 12)...)
+	}
 	h.add(`idle_total{job="shop",instance="a"}`, offset, every, repeat(7, 12)...)
 	h.add(`early_total{job="shop",instance="a"}`, offset, every, steps(1, 1, 4)...)
 	h.add(`{"dotted.total",job="shop",instance="a"}`, offset, every, steps(100, 10, 12)...)
@@ -309,6 +317,16 @@ func testOtherRatios(t *testing.T, s server) {
 			t.Errorf("two pods are no duplicates, nor are two containers: %+v", got[1])
 		}
 	})
+	for metric, twice := range map[string]bool{"sidecar_total": true, "relabelled_total": true, "paths_total": false} {
+		t.Run("two scrapes of one pod by other labels: "+metric, func(t *testing.T) {
+			got := readOne(t, c, signal.Ask{Kind: signal.Ratio, Metric: metric, Match: `job="shop"`, Part: `code="500"`}, two)
+			want := because(signal.Duplicates)
+			if !twice {
+				want = counted(24, 104)
+			}
+			compare(t, got, two, []signal.Bin{want, want})
+		})
+	}
 	t.Run("nothing matches", func(t *testing.T) {
 		got := c.Read(t.Context(), []signal.Ask{{Signal: "errors", Kind: signal.Ratio, Metric: "nothing_total"}}, two)[0]
 		if got.Cause != signal.Empty || got.Signal != "errors" || len(got.Bins) > 0 || got.Detail == "" {

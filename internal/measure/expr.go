@@ -82,7 +82,7 @@ func (g grain) ratio(a signal.Ask) question {
 	return question{columns: append([]column{
 		{colTotal, "sum(" + g.single("max", g.counted(total, named)) + ")"},
 		{colPart, "sum(" + g.single("max", g.counted(part, named)) + ")"},
-		{colTwice, g.twice(a.Metric, a.Match)},
+		{colTwice, g.twice(a)},
 	}, g.doubtful(a)...)}
 }
 
@@ -102,7 +102,7 @@ func (g grain) quantile(a signal.Ask) question {
 		{colNativeTotal, "histogram_count(" + native + ")"},
 		{colClassic, fmt.Sprintf("histogram_quantile(%s, %s)", a.Q, classic)},
 		{colClassicTotal, "max(" + classic + ")"}, // the last bucket holds all observations
-		{colTwice, g.twice(a.Metric+"_bucket", a.Match, infinite)},
+		{colTwice, g.twice(a)},
 	}, g.doubtful(a)...)}
 	for _, bound := range a.Over {
 		q.columns = append(q.columns, column{colFraction + bound.String(), fmt.Sprintf("histogram_fraction(-Inf, %s, %s)", bound, native)})
@@ -120,19 +120,6 @@ func (g grain) shared(a signal.Ask, samples func(string) string) string {
 		return g.single("max", samples(selector(a.Metric+"_bucket", append([]string{a.Match}, matches...)...)))
 	}
 	return fmt.Sprintf("count by (le) (%s) == scalar(count(%s))", of(), of(infinite))
-}
-
-// scraped are the labels that a scrape adds, by which two monitors on one pod differ.
-var scraped = []string{"job", "instance", "endpoint", "service"}
-
-// twice counts what several scrapes of one pod brought: the same series under another job. Twins of a pair of
-// servers are none.
-func (g grain) twice(metric string, matches ...string) string {
-	now := g.now(selector(metric, append(matches, `pod!=""`)...))
-	if metric == "" {
-		now = keepName(now)
-	}
-	return fmt.Sprintf("count(count without (%s) (%s) > 1)", strings.Join(scraped, ", "), g.single("max", now))
 }
 
 // now and before are the last samples in the bin and in the bin before it.

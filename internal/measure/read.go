@@ -60,6 +60,12 @@ func (c *Client) read(ctx context.Context, a signal.Ask, r Range) signal.Reading
 		cause, detail := explain(err)
 		return unknown(reading, cause, detail)
 	}
+	if !t.silent() {
+		if err := c.seenTwice(ctx, a, t, r); err != nil {
+			cause, detail := explain(err)
+			return unknown(reading, cause, detail)
+		}
+	}
 	reading = c.count(ctx, reading, a, q, t, r)
 	if reading.Cause == signal.Empty {
 		reading = c.mismatch(ctx, reading, a, r.To)
