@@ -48,8 +48,10 @@ type cluster struct {
 	policies  latest[*v1alpha1.WatchPolicy]
 	releases  latest[*v1alpha1.Release]
 	overlaps  overlaps
-	parsed    policy.Parsed
-	wake      func(watchdog.Key)
+	// namespaces are those that are looked after; an empty name is all of them.
+	namespaces []string
+	parsed     policy.Parsed
+	wake       func(watchdog.Key)
 }
 
 // latest remembers what this process wrote last, for as long as the cache is behind it.
@@ -279,6 +281,23 @@ func (c *cluster) ledgers() map[watchdog.Key]release.Ledger {
 		out[watchdog.Key{Namespace: p.Namespace, Name: p.Name}] = p.Status.Ledger
 	}
 	return out
+}
+
+// fleet gives all active releases and ledgers as the API server has them now.
+func (c *cluster) fleet(ctx context.Context) ([]watchdog.Record, map[watchdog.Key]release.Ledger, error) {
+	var active []watchdog.Record
+	ledgers := map[watchdog.Key]release.Ledger{}
+	for _, namespace := range c.namespaces {
+		found, policies, err := c.store.Fleet(ctx, namespace)
+		if err != nil {
+			return nil, nil, err
+		}
+		active = append(active, records(found)...)
+		for _, p := range policies {
+			ledgers[watchdog.Key{Namespace: p.Namespace, Name: p.Name}] = p.Status.Ledger
+		}
+	}
+	return active, ledgers, nil
 }
 
 func records(releases []*v1alpha1.Release) []watchdog.Record {

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
@@ -201,7 +202,10 @@ func (w withToken) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // watch makes the caches; run fills and keeps them.
 func (c *cluster) watch(with clients, namespaces []string, wake func(watchdog.Key)) (err error) {
-	c.wake = wake
+	c.wake, c.namespaces = wake, namespaces
+	if len(namespaces) == 0 {
+		c.namespaces = []string{metav1.NamespaceAll}
+	}
 	failed := func(err error) { c.log.Warn("a watch was lost; it is tried again", zap.Error(err)) }
 	c.cache, err = store.NewCache(store.CacheConfig{Objects: with.objects, Namespaces: namespaces, Failed: failed,
 		Changed: func(n types.NamespacedName) {

@@ -115,7 +115,7 @@ func runDaemon(ctx context.Context, o cli.RunOptions) error {
 // edges are the daemon's ways to the world.
 func edges(c *cluster, s servers, ask prober, to sinks, speak speaker) watchdog.Edges {
 	return watchdog.Edges{
-		Policy: c.policy, Fresh: c.fresh, Releases: c.active, Active: c.all, Ledgers: c.ledgers,
+		Policy: c.policy, Fresh: c.fresh, Releases: c.active, Active: c.all, Ledgers: c.ledgers, Fleet: c.fleet,
 		Observe: c.observe, Unready: c.tick, Leads: c.leadsTo, Befallen: c.befallen, Probe: ask,
 		Reclaim: c.reclaim, LastNumber: c.lastNumber, Create: c.create, Save: c.save, SaveLedger: c.saveLedger, Prune: c.prune,
 		Perform: c.perform,

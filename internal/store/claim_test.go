@@ -49,6 +49,22 @@ func TestTheLastNumberIsFoundWhateverTheLabels(t *testing.T) {
 	}
 }
 
+// The fleet is all that is active, and all policies with their ledgers.
+func TestTheFleetIsWhatIsThereNow(t *testing.T) {
+	s := setup(t)
+	s.save(s.create(1), accepted())
+	s.save(s.create(2), watching())
+	p := s.policy("echo")
+	next := *p.Status.DeepCopy()
+	next.Ledger.LastRelease = 2
+	_, err := s.store.SavePolicyStatus(t.Context(), p, next)
+	must(t, err)
+	active, policies, err := s.store.Fleet(t.Context(), s.lab.Namespace)
+	if err != nil || len(active) != 1 || active[0].Spec.Number != 2 || len(policies) != 1 || policies[0].Status.Ledger.LastRelease != 2 {
+		t.Errorf("active: %v, policies: %v, %v", active, policies, err)
+	}
+}
+
 // A name is taken by a release of another service, or one that something was done with. The control is
 // TestCreatingTwiceIsTheSameAsOnce.
 func TestANameThatIsTakenSaysSo(t *testing.T) {

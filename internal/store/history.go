@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -92,24 +93,12 @@ func (s *Store) each(ctx context.Context, namespace, policy string, visit func(*
 // listing.
 func (s *Store) list(ctx context.Context, namespace string, chosen labels.Set, visit func(*v1alpha1.Release)) error {
 	var faults []error
-	options := metav1.ListOptions{
-		LabelSelector: chosen.String(),
-		Limit:         pageSize,
-	}
-	for {
-		page, err := s.releases(namespace).List(ctx, options)
-		if err != nil {
-			return errors.Join(append(faults, err)...)
+	err := pages(ctx, s.releases(namespace), chosen, func(o *unstructured.Unstructured) {
+		if r, err := toRelease(o); err != nil {
+			faults = append(faults, err)
+		} else {
+			visit(r)
 		}
-		for i := range page.Items {
-			if r, err := toRelease(&page.Items[i]); err != nil {
-				faults = append(faults, err)
-			} else {
-				visit(r)
-			}
-		}
-		if options.Continue = page.GetContinue(); options.Continue == "" {
-			return errors.Join(faults...)
-		}
-	}
+	})
+	return errors.Join(append(faults, err)...)
 }

@@ -249,7 +249,10 @@ func failed(outcomes []release.Outcome) bool {
 // advance gives the release its next state and saves it if it differs.
 func (d *Daemon) advance(ctx context.Context, r *Record, o release.Observed, ledger release.Ledger) (changed bool, err error) {
 	next := *r
-	next.State = d.decide(*r, &o)
+	if next.State, err = d.decide(ctx, *r, &o); err != nil {
+		d.ticks.again(r.Name())
+		return false, err
+	}
 	if release.Same(r.State, next.State) {
 		return false, nil
 	}
@@ -299,7 +302,7 @@ func (d *Daemon) keep(ctx context.Context, r *Record, next Record) error {
 func (d *Daemon) confirm(ctx context.Context, r Record, o *release.Observed, ledger release.Ledger) (release.State, error) {
 	plan := release.InForce(o.Plan, r.Namespace, r.Spec, r.State)
 	if plan == nil {
-		return d.decide(r, o), nil
+		return d.decide(ctx, r, o)
 	}
 	sight, err := d.Observe(ctx, plan, ledger.Memory(plan.VirtualService), true)
 	if err != nil {
@@ -310,14 +313,17 @@ func (d *Daemon) confirm(ctx context.Context, r Record, o *release.Observed, led
 	o.World = sight.World
 	d.see(ctx, r, plan, &o.World)
 	d.unready(Key{r.Namespace, r.Spec.Policy}, &o.World, d.own(r), false)
-	return d.decide(r, o), nil
+	return d.decide(ctx, r, o)
 }
 
 // decide advances the state. Only where a rollback may be decided the rest of the fleet counts: then
 // one release is decided after the other, so that two can't both be the last that the breaker allows.
-func (d *Daemon) decide(r Record, o *release.Observed) release.State {
+func (d *Daemon) decide(ctx context.Context, r Record, o *release.Observed) (release.State, error) {
 	if o.Guard == nil || o.Guard.Tier != judge.Rollback {
-		return d.fleet.note(r, release.Advance(r.State, *o))
+		return d.fleet.note(r, release.Advance(r.State, *o)), nil
+	}
+	if err := d.inherit(ctx); err != nil {
+		return r.State, err
 	}
 	active, ledgers := d.Active(), d.Ledgers()
 	active = slices.DeleteFunc(active, func(o Record) bool { return !d.knows(o, ledgers[Key{o.Namespace, o.Spec.Policy}]) })
@@ -325,7 +331,7 @@ func (d *Daemon) decide(r Record, o *release.Observed) release.State {
 	defer d.fleet.mu.Unlock()
 	d.fleet.expire(o.Now, o.Breaker.Within)
 	o.Fleet = release.Fleet{Rollbacks: d.fleet.others(active, ledgers, r.Name())}
-	return d.fleet.noted(r, release.Advance(r.State, *o))
+	return d.fleet.noted(r, release.Advance(r.State, *o)), nil
 }
 
 // perform does what the saved state asks of the cluster.

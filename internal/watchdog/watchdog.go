@@ -113,6 +113,8 @@ type Edges struct {
 	Active func() []Record
 	// Ledgers gives all policies' ledgers from the cache.
 	Ledgers func() map[Key]release.Ledger
+	// Fleet gives all active releases and all policies' ledgers as the API server has them now.
+	Fleet func(ctx context.Context) ([]Record, map[Key]release.Ledger, error)
 	// Observe looks at the slots and the routes.
 	Observe func(ctx context.Context, plan *release.Plan, memory []release.RouteMemory, live bool) (Sight, error)
 	// Leads tells what is wrong with where a slot's destination leads; empty where nothing is, or nobody can tell. It

@@ -183,7 +183,7 @@ func (w *World) Kill(down time.Duration) {
 func (l *life) edges() watchdog.Edges {
 	return watchdog.Edges{
 		Now:    l.now,
-		Policy: l.policy, Fresh: l.fresh, Releases: l.releases, Active: l.active, Ledgers: l.ledgers, Observe: l.observe, Unready: l.unready,
+		Policy: l.policy, Fresh: l.fresh, Releases: l.releases, Active: l.active, Ledgers: l.ledgers, Fleet: l.fleet, Observe: l.observe, Unready: l.unready,
 		Reclaim: l.reclaim, LastNumber: l.lastNumber, Create: l.create, Save: l.save, SaveLedger: l.saveLedger, Prune: l.prune, Perform: l.perform,
 		Befallen: l.befallen, Probe: l.probe,
 		Read: l.read, Newest: l.newest, Clock: l.clock, Buckets: l.buckets, SaveBuckets: l.saveBuckets, Send: l.send, Retry: retry, Say: l.say,
@@ -237,6 +237,19 @@ func (l *life) ledgers() map[watchdog.Key]release.Ledger {
 		out[k] = l.w.services[k].seenPolicy(l.w.cached(policies, time.Now())).Ledger
 	}
 	return out
+}
+
+// fleet gives what the caches would show if they were up to date.
+func (l *life) fleet(ctx context.Context) ([]watchdog.Record, map[watchdog.Key]release.Ledger, error) {
+	ledgers := map[watchdog.Key]release.Ledger{}
+	active, err := call(ctx, l, "Fleet", false, func(now time.Time) (out []watchdog.Record, _ error) {
+		for _, k := range l.w.keys {
+			out = append(out, l.w.services[k].seen(now)...)
+			ledgers[k] = l.w.services[k].seenPolicy(now).Ledger
+		}
+		return out, nil
+	})
+	return active, ledgers, err
 }
 
 func (l *life) observe(ctx context.Context, plan *release.Plan, memory []release.RouteMemory, live bool) (watchdog.Sight, error) {
