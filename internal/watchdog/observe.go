@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
@@ -53,11 +54,24 @@ func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int,
 		d.ticks.again(r.Name()) // what was measured is void
 		return o, err
 	}
+	if o.Guard != nil && o.Guard.Tier == judge.Rollback {
+		d.rule(ctx, p, &o)
+	}
 	o.Away = d.away.is(plan.Prometheus)
 	if p := r.State.Phase; p != release.Canary && p != release.Watching {
 		d.ticks.rest(r.Name())
 	}
 	return o, nil
+}
+
+// rule fills in anew what people say of acting at all, in the daemon's file and the policy: they may have said so while
+// Prometheus was waited for.
+func (d *Daemon) rule(ctx context.Context, p Policy, o *release.Observed) {
+	set, plan := d.settings(), o.Plan
+	if now, err := d.Policy(ctx, p.Key); err == nil && plan != nil && now.Plan != nil {
+		plan = now.Plan.For(o.Spec)
+	}
+	o.Mode, o.Breaker = mode(plan, set.Mode), set.Breaker
 }
 
 // see fills in whether stable's destination can be given traffic, as long as it may have to be.

@@ -36,6 +36,50 @@ func TestASlowPrometheusDelaysAVerdictLittle(t *testing.T) {
 	}
 }
 
+// A mode that is taken back while answers are waited for counts for what they say: nothing is moved by a look that began
+// before. The control takes it back once it is decided.
+func TestAModeThatIsTakenBackDuringALookCounts(t *testing.T) {
+	judged := func(at time.Duration, takeBack func(*simulate.World, *simulate.Service)) (begun, moved time.Duration, moves int) {
+		live(t, func(t *testing.T, w *simulate.World) {
+			s := w.Add("service", week(asItIs))
+			s.Cutover(green, "green-2")
+			time.Sleep(20 * time.Minute)
+			w.Fault("main", simulate.Fault{Takes: 8 * time.Second})
+			s.Serve("green-2", simulate.Bad)
+			since := time.Now()
+			time.Sleep(at)
+			takeBack(w, s)
+			time.Sleep(30*time.Minute - at)
+			if _, state, _ := s.Release(1); state.Ladder != nil {
+				begun, moved = state.Ladder.Decided.Time().Sub(since), s.MovedAt(1).Sub(since)
+			}
+			moves = s.Moves(1)
+		})
+		return begun, moved, moves
+	}
+	begun, moved, moves := judged(0, func(*simulate.World, *simulate.Service) {})
+	if moves != 1 {
+		t.Fatalf("moved %d times, want once", moves)
+	}
+	for name, takeBack := range map[string]func(*simulate.World, *simulate.Service){
+		"in the daemon's file": func(w *simulate.World, _ *simulate.Service) {
+			w.Set(func(s *watchdog.Settings) { s.Mode = release.Observe })
+		},
+		"in the policy": func(_ *simulate.World, s *simulate.Service) {
+			s.Edit(func(p *release.Plan) { p.Mode = release.Observe })
+		},
+	} {
+		if _, _, moves := judged(moved+time.Second, takeBack); moves != 1 {
+			t.Errorf("%s, once it was done: moved %d times, want once", name, moves)
+		}
+		for in := time.Second; in < 8*time.Second; in += time.Second {
+			if _, _, moves := judged(begun+in, takeBack); moves != 0 {
+				t.Errorf("%s, %s after the look began: moved %d times", name, in, moves)
+			}
+		}
+	}
+}
+
 // What is only told or recorded holds up no rollback, however slow its answers are; and the guard keeps its pace.
 func TestWhatIsRecordedDelaysNoVerdict(t *testing.T) {
 	live(t, func(t *testing.T, w *simulate.World) {
