@@ -78,8 +78,17 @@ func New(o Options) *Daemon {
 	}
 }
 
+// gathered is how long what happens to a policy is gathered for one look: a write wakes more than once.
+const gathered = 100 * time.Millisecond
+
 // Wake asks for a look at a policy, and lets one that is under way know.
 func (d *Daemon) Wake(k Key) {
+	d.lookAfter(k, gathered)
+	d.ears.knock(k)
+}
+
+// wakeNow asks for a look at once.
+func (d *Daemon) wakeNow(k Key) {
 	d.pulse.plan(k, 0)
 	d.policies.Add(k)
 	d.ears.knock(k)
@@ -89,7 +98,7 @@ func (d *Daemon) Wake(k Key) {
 func (d *Daemon) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	d.pulse.run()
-	d.Wake(canary)
+	d.wakeNow(canary)
 	for range d.workers {
 		g.Go(func() error { d.workPolicies(ctx); return nil })
 	}
@@ -120,7 +129,7 @@ func (d *Daemon) workPolicies(ctx context.Context) {
 		case d.lanes.begin(k):
 			d.look(ctx, k)
 			if next, waits := d.lanes.end(k); waits {
-				d.Wake(next)
+				d.wakeNow(next)
 			}
 		}
 		d.pulse.end(k)
