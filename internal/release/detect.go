@@ -118,8 +118,8 @@ func isNew(l Ledger, open []Open, w World, v SlotView) bool {
 	if a, ok := accepted(l, v.Slot); ok && a.Revision == v.Revision {
 		return a.Ended == RolledBack && traffic && !watches(open, a.Release)
 	}
-	if traffic {
-		return v.Updated > 0
+	if traffic { // where nothing is wanted, none of it will be updated
+		return v.Updated > 0 || v.Wanted == 0
 	}
 	return v.RolledOut
 }

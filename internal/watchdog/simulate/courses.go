@@ -301,7 +301,7 @@ func Courses() []Course {
 				s.Scale(Green, 0)
 			},
 			Want: []release.Phase{release.RolledBack}, Moves: []int{1},
-			Paged: []release.Code{release.CodeRollback}, Unpaged: []release.Code{release.CodeBlindLasting},
+			Paged: []release.Code{release.CodeRollback}, Unpaged: []release.Code{release.CodeBlindLasting}, MostDown: mnt,
 		},
 		{
 			Name: "the candidate's Deployment is deleted in canary",
@@ -311,7 +311,7 @@ func Courses() []Course {
 				s.Delete(Green)
 			},
 			Want: []release.Phase{release.RolledBack}, Moves: []int{1},
-			Paged: []release.Code{release.CodeRollback}, Unpaged: []release.Code{release.CodeBlindLasting},
+			Paged: []release.Code{release.CodeRollback}, Unpaged: []release.Code{release.CodeBlindLasting}, MostDown: mnt,
 		},
 		{
 			Name: "stable is scaled to 0 without a share",

@@ -29,10 +29,10 @@ func (w *World) outages(stop <-chan struct{}) {
 			s := w.services[k]
 			name, out := s.outage(time.Now())
 			if !out || w.disturbed() || lives != w.Lives {
-				delete(lasting, k.String())
+				delete(lasting, name)
 				continue
 			}
-			if lasting[k.String()] += glance; lasting[k.String()] == mostUnseen && s.unheard(name) {
+			if lasting[name] += glance; lasting[name] == mostUnseen && s.unheard(name) {
 				w.breaks("blind-is-not-bad: for %s no replica of %s is ready, and nobody says so", mostUnseen, name)
 			}
 		}
