@@ -53,6 +53,31 @@ func TestFloors(t *testing.T) {
 			}
 		})
 	}
+	for name, c := range map[string]struct {
+		windows string
+		every   []signal.Duration
+		notes   int
+	}{
+		"seldom enough":             {"{name: a, until: 1m, every: 5s}, {name: b, until: 3m, every: 30s}", []signal.Duration{5e9, 30e9}, 0},
+		"too often":                 {"{name: a, until: 1m, every: 1s}, {name: b, until: 3m, every: 2s}", []signal.Duration{5e9, 6e9}, 2},
+		"a window that little fits": {"{name: a, until: 7s, every: 1s}, {name: b, until: 1m7s, every: 10s}", []signal.Duration{7e9, 10e9}, 1},
+		"a window below the floor":  {"{name: a, until: 4s, every: 1s}, {name: b, until: 1m4s, every: 10s}", []signal.Duration{4e9, 10e9}, 1},
+	} {
+		d := defaults()
+		d.Floors = floors
+		p := read(t, service+"\n  schedule: {windows: ["+c.windows+"]}")
+		plan, errs := policy.Parse(p, d)
+		if len(errs) > 0 {
+			t.Fatalf("%s: %v", name, errs)
+		}
+		var every []signal.Duration
+		for _, w := range plan.Schedule {
+			every = append(every, w.Every)
+		}
+		if diff := cmp.Diff(c.every, every); diff != "" || len(policy.Lifted(p, d)) != c.notes || p.Spec.Schedule.Windows[0].Every == "5s" && c.notes == 2 {
+			t.Errorf("%s: %v\n%s", name, policy.Lifted(p, d), diff)
+		}
+	}
 	d := defaults()
 	d.Floors = floors
 	for _, wrong := range []string{"\n  schedule: {guardEvery: 100ms x}", "\n  schedule: {guardEvery: -1s}", "\n  historyLimit: 0"} {
