@@ -79,6 +79,8 @@ func (t *turn) forbidden() (reason, why string) {
 		return withheldHalted, t.s.Condition(ConditionHalted).Message
 	case t.s.Is(ConditionRollbackLost) || t.s.Ladder != nil && (t.s.Ladder.Tried || !t.s.Ladder.FirstShift.IsZero()):
 		return withheldSpent, "the release has been rolled back once already"
+	case o.Spec.Spent > 0:
+		return withheldSpent, "this revision was rolled back before: " + t.spent()
 	case !t.s.Cutover.IsZero() && o.Now.Sub(t.s.Cutover) > limits.AutomaticFor:
 		return withheldLate, fmt.Sprintf("more than %s after cutover a person decides", limits.AutomaticFor)
 	case !t.known():
@@ -95,6 +97,12 @@ func (t *turn) forbidden() (reason, why string) {
 		return withheldNamespace, why
 	}
 	return "", ""
+}
+
+// spent says in which release the very revision was rolled back before, and who led traffic to it again.
+func (t *turn) spent() string {
+	return fmt.Sprintf("as %s, and %s led traffic to it again; it is not rolled back by itself a second time unless it is rolled out anew",
+		Spec{Policy: t.o.Spec.Policy, Number: t.o.Spec.Spent}.Name(), writer(t.o.World))
 }
 
 // bothSides tells whether stable has traffic and is as bad: moving there can't help. One that was scaled to 0 can be

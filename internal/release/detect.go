@@ -26,14 +26,18 @@ func Detect(l Ledger, open []Open, w World, now signal.Instant) (Ledger, []Spec)
 		return l, nil
 	}
 	if len(l.Accepted) == 0 {
-		return firstSight(l, w, now)
+		return firstSight(l, open, w, now)
 	}
 	var births []Spec
 	for _, v := range w.Slots {
+		if isStable(l, open, v) {
+			l = back(l, v)
+			continue
+		}
 		if !isNew(l, open, w, v) {
 			continue
 		}
-		spec := birth(l, w, v, now)
+		spec := birth(l, open, w, v, now)
 		l = enter(l, spec)
 		births = append(births, spec)
 	}
@@ -50,8 +54,8 @@ func Settle(l Ledger, o Open) Ledger {
 	}
 	l = *l.DeepCopy()
 	for i := range l.Accepted {
-		if a := &l.Accepted[i]; a.Slot == o.Spec.Candidate.Slot && a.Release == o.Spec.Number {
-			a.Ended = o.State.Phase
+		if a := &l.Accepted[i]; a.Slot == o.Spec.Candidate.Slot && a.Release == o.Spec.Number && a.Revision == o.Spec.Candidate.Revision {
+			a.end(o)
 		}
 	}
 	if at, automatic := o.State.Automatic(); automatic {
@@ -66,15 +70,35 @@ func Settle(l Ledger, o Open) Ledger {
 	return l
 }
 
+// end notes how the release of a revision ended.
+func (a *AcceptedRevision) end(o Open) {
+	a.Ended = o.State.Phase
+	switch at, automatic := o.State.Automatic(); {
+	case a.Ended == Accepted:
+		a.RolledBack, a.Spent = 0, 0
+	case a.Ended == RolledBack && automatic:
+		a.RolledBack, a.Spent = o.Spec.Number, at
+	case a.Ended == RolledBack && a.Spent.IsZero():
+		a.RolledBack = o.Spec.Number
+	}
+}
+
 // firstSight takes what runs as accepted; a split makes the side with less traffic, or the younger
-// one, a release that is under way.
-func firstSight(l Ledger, w World, now signal.Instant) (Ledger, []Spec) {
+// one, a release that is under way. Where a release of a policy of that name is under way, its roles stand.
+func firstSight(l Ledger, open []Open, w World, now signal.Instant) (Ledger, []Spec) {
 	for _, v := range w.Slots {
 		if v.Found {
 			l = accept(l, AcceptedRevision{Slot: v.Slot, Revision: v.Revision})
 		}
 	}
 	l.Carrier = carrier(l, w)
+	before, known := underWay(open, w)
+	if known && before.State.rollsBack() { // it goes on, or is judged anew once it has ended
+		side, stable := before.Spec.Candidate, before.Spec.Stable
+		l.Stable = &stable
+		return accept(l, AcceptedRevision{Slot: side.Slot, Revision: side.Revision, Release: before.Spec.Number,
+			Ended: RolledBack, RolledBack: before.Spec.Number}), nil
+	}
 	if len(w.Slots) != 2 || !w.Slots[0].Found || !w.Slots[1].Found {
 		return l, nil
 	}
@@ -83,11 +107,53 @@ func firstSight(l Ledger, w World, now signal.Instant) (Ledger, []Spec) {
 		return l, nil
 	}
 	candidate, stable := a, b
-	if less(w, b, a) {
+	if known && b.Slot == before.Spec.Candidate.Slot || !known && less(w, b, a) {
 		candidate, stable = b, a
 	}
 	spec := Spec{Number: l.LastRelease + 1, Candidate: side(candidate), Stable: side(stable), MidFlight: true, FirstSeen: now}
 	return enter(l, spec), []Spec{spec}
+}
+
+// underWay gives the newest release that is not over and whose sides are in their slots.
+func underWay(open []Open, w World) (newest Open, ok bool) {
+	holds := func(s Side) bool { v := w.Slot(s.Slot); return v.Found && v.Revision == s.Revision }
+	for _, o := range open {
+		if !o.State.Over() && holds(o.Spec.Candidate) && holds(o.Spec.Stable) && (!ok || o.Spec.Number > newest.Spec.Number) {
+			newest, ok = o, true
+		}
+	}
+	return newest, ok
+}
+
+// rollsBack tells whether a release is being, or has been, rolled back.
+func (s State) rollsBack() bool { return s.Phase == RollingBack || s.Phase == RolledBack }
+
+// isStable tells whether a slot holds the stable of a release that is not over: what is gone back to, or brought back
+// so that it can be, is no release of its own, whatever was in the slot meanwhile.
+func isStable(l Ledger, open []Open, v SlotView) bool {
+	return v.Found && slices.ContainsFunc(open, func(o Open) bool {
+		s := o.Spec.Stable
+		mine := o.Spec.Service == nil || l.has(o.Spec.Service, v.Slot)
+		return l.Knows(o.Spec.Number) && !o.State.Over() && mine && s.Slot == v.Slot && s.Revision == v.Revision
+	})
+}
+
+// back accepts what a slot holds again.
+func back(l Ledger, v SlotView) Ledger {
+	a, ok := accepted(l, v.Slot)
+	switch {
+	case !ok || a.Revision != v.Revision:
+		a = AcceptedRevision{Slot: v.Slot, Revision: v.Revision, Release: l.LastRelease}
+	case a.Ended == RolledBack:
+		a.Ended = ""
+	}
+	return accept(l, a)
+}
+
+// Replaced tells whether a release's slot is known to hold something else by now that is no release.
+func (l Ledger) Replaced(s Spec) bool {
+	a, ok := accepted(l, s.Candidate.Slot)
+	return ok && a.Release >= s.Number && a.Revision != s.Candidate.Revision && (s.Service == nil || l.has(s.Service, s.Candidate.Slot))
 }
 
 // less tells whether a carries less traffic than b, or as much and is the younger.
@@ -133,8 +199,29 @@ func watches(open []Open, number int64) bool {
 	return false
 }
 
-func birth(l Ledger, w World, v SlotView, now signal.Instant) Spec {
-	return Spec{Number: l.LastRelease + 1, Candidate: side(v), Stable: stableFor(l, w, v.Slot), FirstSeen: now}
+func birth(l Ledger, open []Open, w World, v SlotView, now signal.Instant) Spec {
+	spec := Spec{Number: l.LastRelease + 1, Candidate: side(v), Stable: stableFor(l, w, v.Slot), FirstSeen: now}
+	if rolledBack(l, open, spec.Stable) {
+		spec.Stable = Side{Slot: spec.Stable.Slot}
+	}
+	if a, ok := accepted(l, v.Slot); ok && a.Revision == v.Revision && !a.Spent.IsZero() && now.Sub(a.Spent) < spentFor {
+		spec.Spent = a.RolledBack
+	}
+	return spec
+}
+
+// spentFor is how long a revision that was rolled back by itself is not rolled back by itself again, unless it is rolled
+// out anew: who leads traffic to it again means it, and is not fought.
+const spentFor = signal.Duration(24 * 3600e9)
+
+// rolledBack tells whether a side was rolled back, or is being: nobody goes back to that.
+func rolledBack(l Ledger, open []Open, s Side) bool {
+	a, ok := accepted(l, s.Slot)
+	return ok && a.Revision == s.Revision && (a.RolledBack > 0 || a.Ended == RolledBack) || slices.ContainsFunc(open, func(o Open) bool {
+		c := o.Spec.Candidate
+		moved := o.State.Ladder != nil && !o.State.Ladder.FirstShift.IsZero() // another writer's weights may stand since
+		return l.Knows(o.Spec.Number) && (o.State.rollsBack() || moved) && c.Slot == s.Slot && c.Revision == s.Revision
+	})
 }
 
 // stableFor gives the side to go back to: the one that carried the majority, as long as it is the
@@ -219,7 +306,11 @@ func enter(l Ledger, s Spec) Ledger {
 		return l
 	}
 	if a, ok := accepted(l, s.Candidate.Slot); !ok || a.Release < s.Number {
-		l = accept(l, AcceptedRevision{Slot: s.Candidate.Slot, Revision: s.Candidate.Revision, Release: s.Number})
+		next := AcceptedRevision{Slot: s.Candidate.Slot, Revision: s.Candidate.Revision, Release: s.Number}
+		if a.Revision == next.Revision {
+			next.RolledBack, next.Spent = a.RolledBack, a.Spent
+		}
+		l = accept(l, next)
 	}
 	if s.Number > l.LastRelease {
 		l.LastRelease = s.Number

@@ -24,6 +24,8 @@ func oneRollback(p passage) string {
 	switch {
 	case l != nil && (l.Tried || !l.FirstShift.IsZero()):
 		return fmt.Sprintf("it would be rolled back a second time by itself, after the rollback decided at %s", l.Decided)
+	case p.o.Spec.Spent > 0:
+		return fmt.Sprintf("its revision was rolled back by itself before, as release %d, and would be again", p.o.Spec.Spent)
 	case isTrue(p.old, ConditionRollbackLost):
 		return "it would be rolled back by itself after another writer's weights stood"
 	case over(p.old):

@@ -167,11 +167,17 @@ type AcceptedRevision struct {
 	Slot string `json:"slot"`
 	// +kubebuilder:validation:MaxLength=64
 	Revision string `json:"revision"`
-	// Release is the number of the release that watched it; 0 where none did.
+	// Release is the number of the release that watched it; where none did, that of the last one at the time: 0 at first
+	// sight.
 	Release int64 `json:"release,omitempty"`
 	// Ended is how that release ended, while the revision is still in the slot: a rolled back one
 	// that gets traffic again is a new release.
 	Ended Phase `json:"ended,omitempty"`
+	// RolledBack is the number of the release that this very revision was rolled back in, by itself if it ever was, and
+	// nothing else has been in the slot since. It is then nobody's stable, until a release of it is accepted.
+	RolledBack int64 `json:"rolledBack,omitempty"`
+	// Spent is when the matrix decided on that by itself.
+	Spent signal.Instant `json:"spent,omitempty"`
 }
 
 // RouteMemory is a route, by name or else by a digest of its matches, and the destinations of the slots that it

@@ -137,7 +137,8 @@ type Outcome struct {
 // Newer is another open release of the policy with a greater number.
 type Newer struct {
 	Name string
-	Slot string
+	// Slot and Revision are its candidate's.
+	Slot, Revision string
 	// Traffic is whether it has any.
 	Traffic bool
 }
@@ -184,6 +185,8 @@ type Observed struct {
 	Baseline []judge.Baseline
 	Fleet    Fleet
 	Newer    []Newer
+	// Replaced says that the policy knows the candidate's slot to hold something else that is no release.
+	Replaced bool
 	// PagesPerHour is the budget of the policy's pages; 0: none. Pages are those of its other releases.
 	PagesPerHour int
 	Pages        []Page

@@ -73,6 +73,7 @@ type sim struct {
 	state    release.State
 	world    release.World
 	newer    []release.Newer
+	replaced bool // the policy knows green's slot to hold something else
 	fleet    []release.Rollback
 	perHour  int            // the budget of pages
 	pages    []release.Page // of the policy's other releases
@@ -237,7 +238,7 @@ func (s *sim) look() {
 
 func (s *sim) observe() release.Observed {
 	o := release.Observed{Now: s.now, Namespace: "production", Spec: s.spec, Plan: s.plan, Invalid: s.invalid, Mode: s.mode, World: s.world,
-		Newer: s.newer, Fleet: release.Fleet{Rollbacks: s.fleet}, Sinks: []release.Sink{{Name: "oncall", Pages: true}, {Name: "deployments"}},
+		Newer: s.newer, Replaced: s.replaced, Fleet: release.Fleet{Rollbacks: s.fleet}, Sinks: []release.Sink{{Name: "oncall", Pages: true}, {Name: "deployments"}},
 		BlindFor: dur(15 * time.Minute), Breaker: s.breaker, PagesPerHour: s.perHour, Pages: s.pages, Outcomes: s.outcomes}
 	o.World.Slots = slices.Clone(s.world.Slots)
 	plan := s.plan

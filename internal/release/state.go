@@ -58,7 +58,10 @@ type Spec struct {
 	// revision is empty where that is gone already.
 	Stable Side `json:"stable"`
 	// MidFlight marks a release that was under way at the first sight of its policy: it is observed only.
-	MidFlight bool           `json:"midFlight,omitempty"`
+	MidFlight bool `json:"midFlight,omitempty"`
+	// Spent is the number of the release in which this very revision was rolled back by itself a while ago, and has not
+	// been rolled out anew since: the right to do that by itself is spent. 0 where it is not.
+	Spent     int64          `json:"spent,omitempty"`
 	FirstSeen signal.Instant `json:"firstSeen"`
 	// Cutover is the first moment of 100 % in every watched route, not before FirstSeen.
 	Cutover signal.Instant `json:"cutover,omitempty"`

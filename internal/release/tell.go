@@ -34,6 +34,7 @@ var alarms = []alarm{
 	{CodeDecisionRefused, Warning, neverRaised, decisionOver},
 	{CodeCutoverRefused, Warning, conditionRaised(ConditionCutoverRefused), releaseOver},
 	{CodeCanaryReminder, Info, canaryRaised, canaryOver},
+	{CodePastRollback, Warning, pastRaised, releaseOver},
 }
 
 // tellIncidents opens and closes incidents, each once per episode and reason.
@@ -267,6 +268,11 @@ func readinessOver(t *turn) bool { return t.s.Over() || t.s.Readiness != Gone }
 
 func canaryRaised(t *turn) (string, bool) {
 	return "the traffic has been split for a day", t.s.Phase == Canary && !t.s.FirstTraffic.IsZero() && t.o.Now.Sub(t.s.FirstTraffic) >= canaryReminder
+}
+
+// pastRaised tells at the first traffic that the very revision was rolled back before.
+func pastRaised(t *turn) (string, bool) {
+	return t.spent(), t.o.Spec.Spent > 0 && t.watched()
 }
 
 func canaryOver(t *turn) bool { return t.s.Phase != Canary }

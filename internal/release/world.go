@@ -3,6 +3,7 @@ package release
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // orphan ends the watch over a release whose policy was deleted; an open ladder is finished first.
@@ -25,9 +26,14 @@ func supersede(t *turn) {
 	if t.s.Over() {
 		return
 	}
-	for _, n := range t.o.Newer {
+	newer := t.o.Newer
+	if t.replaced() {
+		newer = append(slices.Clone(newer), Newer{Name: "of what is in its slot now", Slot: t.candidate().Slot, Traffic: t.o.World.Most(t.candidate().Slot) > 0})
+	}
+	for _, n := range newer {
+		traffic := n.Traffic || t.takes(n)
 		switch mine := n.Slot == t.candidate().Slot; {
-		case !n.Traffic && !mine, t.s.Phase == RollingBack && !n.Traffic:
+		case !traffic && !mine, t.s.Phase == RollingBack && !traffic:
 		case t.s.Phase == RolledBack:
 			t.finish(t.s.Ladder, "the next release, "+n.Name+", has begun")
 			return
@@ -37,6 +43,18 @@ func supersede(t *turn) {
 			return
 		}
 	}
+}
+
+// takes tells whether a newer release takes traffic though it does not say so yet.
+func (t *turn) takes(n Newer) bool {
+	v := t.o.World.Slot(n.Slot)
+	return t.known() && n.Slot != t.candidate().Slot && v.Found && v.Revision == n.Revision && t.o.World.Most(n.Slot) > 0
+}
+
+// replaced tells whether the candidate's slot holds something else, which is no release.
+func (t *turn) replaced() bool {
+	v := t.o.World.Slot(t.candidate().Slot)
+	return t.o.Replaced && v.Found && v.Revision != t.candidate().Revision
 }
 
 // abandon takes the ladder's remaining steps away.
@@ -113,7 +131,7 @@ func (t *turn) noWayBack() string {
 }
 
 func (t *turn) gone() string {
-	return fmt.Sprintf("the revision that carried the traffic before is not in slot %s any more", t.stable().Slot)
+	return fmt.Sprintf("the revision that carried the traffic before is not in slot %s any more, or was rolled back itself", t.stable().Slot)
 }
 
 // needed is how many ready replicas of stable the candidate's load takes: what stable had when it

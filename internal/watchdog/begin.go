@@ -66,7 +66,7 @@ func (d *Daemon) detect(ctx context.Context, p Policy, records []Record, l *look
 		return p, records, err
 	}
 	ledger, births := release.Detect(base, opens(records), sight.World, d.now())
-	if len(births) > 0 || strange(base, records) {
+	if len(births) > 0 || strange(base, records) || !slices.Equal(ledger.Accepted, base.Accepted) {
 		// A birth is decided on what is so now, not on what the caches remember, and so is whether a release is ours.
 		if p, err = d.Fresh(ctx, p); err != nil {
 			return p, records, err

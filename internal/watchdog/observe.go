@@ -20,7 +20,7 @@ func (d *Daemon) observe(ctx context.Context, p Policy, records []Record, i int,
 	}
 	own, others := p.Plan.For(r.Spec), d.others(p, records, i)
 	o := release.Observed{Now: at, Namespace: r.Namespace, Spec: r.Spec, Plan: own, Mode: mode(own, set.Mode),
-		Newer: newer(others, r), BlindFor: set.BlindFor, Breaker: set.Breaker,
+		Newer: newer(others, r), Replaced: ours && p.Ledger.Replaced(r.Spec), BlindFor: set.BlindFor, Breaker: set.Breaker,
 		PagesPerHour: set.PagesPerHour, Pages: pages(p.Ledger, others, r)}
 	o.Edited = own != p.Plan && !r.Spec.Service.Is(p.Plan)
 	o.ModeElsewhere = own != nil && own.Mode != p.Plan.Mode
@@ -150,7 +150,7 @@ func newer(others []Record, than Record) []release.Newer {
 	var out []release.Newer
 	for _, r := range others {
 		if r.Spec.Number > than.Spec.Number {
-			out = append(out, release.Newer{Name: r.Spec.Name(), Slot: sameSlot(than.Spec, r.Spec),
+			out = append(out, release.Newer{Name: r.Spec.Name(), Slot: sameSlot(than.Spec, r.Spec), Revision: r.Spec.Candidate.Revision,
 				Traffic: r.State.Phase != release.Deployed && r.State.Phase != "" && !r.State.Over()})
 		}
 	}

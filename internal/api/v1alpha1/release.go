@@ -33,7 +33,7 @@ type Release struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// +required
-	// +kubebuilder:validation:XValidation:rule="self.policy == oldSelf.policy && self.number == oldSelf.number && self.candidate == oldSelf.candidate && self.stable == oldSelf.stable && self.firstSeen == oldSelf.firstSeen && (has(self.midFlight) && self.midFlight) == (has(oldSelf.midFlight) && oldSelf.midFlight)",message="policy, number, candidate, stable, midFlight and firstSeen say which release it is and can't be changed; a person's word goes into people"
+	// +kubebuilder:validation:XValidation:rule="self.policy == oldSelf.policy && self.number == oldSelf.number && self.candidate == oldSelf.candidate && self.stable == oldSelf.stable && self.firstSeen == oldSelf.firstSeen && (has(self.midFlight) && self.midFlight) == (has(oldSelf.midFlight) && oldSelf.midFlight) && (has(self.spent) ? self.spent : 0) == (has(oldSelf.spent) ? oldSelf.spent : 0)",message="policy, number, candidate, stable, midFlight, spent and firstSeen say which release it is and can't be changed; a person's word goes into people"
 	// +kubebuilder:validation:XValidation:rule="has(self.service) == has(oldSelf.service) && (!has(self.service) || self.service == oldSelf.service)",message="service is what the release began with and can't be changed; edit the policy for the next release"
 	// +kubebuilder:validation:XValidation:rule="!has(oldSelf.cutover) || (has(self.cutover) && self.cutover == oldSelf.cutover)",message="cutover is written once; the schedule counts from it"
 	// +kubebuilder:validation:XValidation:rule="!has(self.cutover) || self.cutover >= self.firstSeen",message="cutover lies before firstSeen; the traffic can't have moved to what was not there"

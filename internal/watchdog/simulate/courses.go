@@ -338,5 +338,52 @@ func Courses() []Course {
 			Want: []release.Phase{release.Accepted}, Share: 1, Replicas: 3, Moves: []int{0},
 			Unpaged: []release.Code{release.CodeRollback, release.CodeRollbackWithheld, release.CodeConsider},
 		},
+		{
+			Name: "stable is brought back after the next release took its slot",
+			Play: func(w *World, s *Service) {
+				s.Cutover(Green, "green-2")
+				w.Until(s.In(1, release.Watching))
+				s.Deploy(Blue, "blue-3")
+				w.Until(s.In(2, release.Deployed))
+				s.Serve("green-2", Bad)
+				time.Sleep(2 * mnt)
+				s.Deploy(Blue, "blue-1")
+			},
+			Want: []release.Phase{release.RolledBack, release.Superseded}, Moves: []int{1, 0}, MostDown: 6 * mnt,
+			Paged: []release.Code{release.CodeReadinessLost, release.CodeRollbackStuck, release.CodeRollback},
+		},
+		{
+			Name: "what was rolled back gets traffic again",
+			Play: func(w *World, s *Service) {
+				s.Serve("green-2", Bad)
+				s.Canary(Green, "green-2")
+				w.Until(func() bool { _, state, _ := s.Release(1); return state.Over() })
+				for range 3 {
+					s.Scale(Green, 3)
+					time.Sleep(mnt)
+					s.Route("argocd", Green, 1)
+					time.Sleep(10 * mnt)
+				}
+				s.Serve("green-2", Good)
+			},
+			Want: []release.Phase{release.RolledBack, release.Accepted}, Share: 1, Replicas: 3, Moves: []int{1, 0}, MostDown: 6 * mnt,
+			Paged: []release.Code{release.CodeRollback, release.CodePastRollback, release.CodeRollbackWithheld},
+		},
+		{
+			Name: "the policy is made again in the middle of a rollback",
+			Play: func(w *World, s *Service) {
+				s.Canary(Green, "green-2")
+				s.Route("pipeline", Green, 0.6)
+				time.Sleep(40 * sec)
+				s.Scale(Blue, 0)
+				s.Serve("green-2", Bad)
+				w.Until(s.In(1, release.RollingBack, release.RolledBack))
+				s.Remove()
+				time.Sleep(5 * sec)
+				s.Restore(Brief())
+			},
+			Want: []release.Phase{release.Orphaned}, Moves: []int{1},
+			Paged: []release.Code{release.CodeRollback},
+		},
 	}
 }

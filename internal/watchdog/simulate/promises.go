@@ -15,6 +15,15 @@ func (w *World) bornOf(s *Service, spec release.Spec) {
 	if spec.Candidate.Revision == "" || spec.Candidate.Slot == spec.Stable.Slot {
 		w.breaks("%s was made with candidate %+v and stable %+v", spec.Name(), spec.Candidate, spec.Stable)
 	}
+	for name, h := range s.releases {
+		switch o := h.live(); {
+		case spec.MidFlight || !s.begun[name] || o.state.Over():
+		case o.spec.Stable.Slot == spec.Candidate.Slot && o.spec.Stable.Revision == spec.Candidate.Revision:
+			w.breaks("%s takes the stable of %s, which is not over, for a candidate", spec.Name(), name)
+		case o.state.Phase == release.RollingBack && o.spec.Candidate.Slot == spec.Stable.Slot && o.spec.Candidate.Revision == spec.Stable.Revision:
+			w.breaks("%s would go back to %s, which %s rolls back", spec.Name(), spec.Stable.Revision, name)
+		}
+	}
 }
 
 // saved checks one step of a release's life against the truth.
@@ -84,6 +93,9 @@ func (w *World) decided(s *Service, o object, next release.State) {
 		w.breaks("people-win: %s is to be rolled back in mode %s", name, w.settings.Mode)
 	}
 	w.allowed(s.key.Namespace, name)
+	if before := s.fought(o.spec, now); before != "" {
+		w.breaks("people-win: %s is to be rolled back by itself, as its revision was in %s, though people led traffic to it again", name, before)
+	}
 	if old := o.state; old.Over() || old.Ladder != nil && !old.Ladder.FirstShift.IsZero() {
 		w.breaks("once: %s is to be rolled back again", name)
 	}
@@ -109,6 +121,36 @@ func (w *World) allowed(namespace, name string) {
 	if b.Namespaces > 0 && len(namespaces) >= b.Namespaces || b.Rollbacks > 0 && own >= b.Rollbacks {
 		w.breaks("the breaker lets %s be rolled back after others in %d namespaces, %d of them in its own", name, len(namespaces), own)
 	}
+}
+
+// fought names a release in which the very revision was rolled back by itself within a day, and not rolled out anew
+// since, nor accepted.
+func (s *Service) fought(spec release.Spec, now time.Time) (before string) {
+	for name, h := range s.releases {
+		o := h.live()
+		at, automatic := o.state.Automatic()
+		if !automatic || o.spec.Number >= spec.Number || o.spec.Candidate.Slot != spec.Candidate.Slot ||
+			o.spec.Candidate.Revision != spec.Candidate.Revision || now.Sub(at.Time()) > 23*time.Hour || s.anew(o.spec, at.Time()) {
+			continue
+		}
+		before = name
+	}
+	return before
+}
+
+// anew tells whether a release's revision was rolled out again, or accepted, since.
+func (s *Service) anew(spec release.Spec, since time.Time) bool {
+	for _, v := range s.slots[spec.Candidate.Slot].versions {
+		if v.since.After(since) && (v.value.missing || v.value.revision != spec.Candidate.Revision) {
+			return true
+		}
+	}
+	for _, h := range s.releases {
+		if o := h.live(); o.spec.Number > spec.Number && o.spec.Candidate.Slot == spec.Candidate.Slot && o.state.Phase == release.Accepted {
+			return true
+		}
+	}
+	return false
 }
 
 // grace is how long a look may take from seeing to saving.

@@ -141,6 +141,20 @@ func (s *Service) Remove() {
 	})
 }
 
+// Restore makes the policy again after it was deleted.
+func (s *Service) Restore(plan *release.Plan) {
+	s.change(func(now time.Time) {
+		p := s.policy.live()
+		plan.Namespace, plan.Policy = s.key.Namespace, s.key.Name
+		for i := range plan.Slots {
+			plan.Slots[i].Deployment = s.key.Name
+		}
+		p.gone, p.plan = false, plan
+		p.version++
+		s.policy.put(now, p)
+	})
+}
+
 // Say writes a person's word on a release, if there is such a release.
 func (s *Service) Say(number int64, say func(*release.People)) bool {
 	s.w.mu.Lock()
