@@ -10,7 +10,8 @@ import (
 type WatchedRoute struct {
 	Route
 
-	// Shares is each slot's share by the slot's name, 0 to 1. Both are there, always.
+	// Shares is each slot's share of what goes to the two slots, by the slot's name, 0 to 1. Both are there, always, and
+	// both are 0 where all goes to third destinations.
 	Shares map[string]float64
 
 	// Undefined is set if the weights give no shares (see [Route.Defined]). Shares are 0 then, which
@@ -130,9 +131,15 @@ func ledTo(route Route, slots [2]Slot, namespace string, remembered []Place) []s
 }
 
 func watch(route Route, slots [2]Slot, namespace string) WatchedRoute {
-	shares := make(map[string]float64, len(slots))
+	shares, both := make(map[string]float64, len(slots)), 0.0
 	for _, slot := range slots {
 		shares[slot.Name] = route.Share(slot.Destination, namespace)
+		both += shares[slot.Name]
+	}
+	for name := range shares {
+		if both > 0 { // third destinations keep theirs and don't count
+			shares[name] /= both
+		}
 	}
 	return WatchedRoute{Route: route, Shares: shares, Undefined: !route.Defined()}
 }

@@ -35,9 +35,17 @@ func TestWatch(t *testing.T) {
 			spec:    "http: [{name: pin-blue, " + toBlue + "}, {name: pin-green, " + toGreen + "}, {name: main, " + toBoth + "}]",
 			watched: "main 90/10",
 		},
-		"third counts in the sum": {
-			spec:    "http: [{name: main, route: [{destination: {host: kb-blue}, weight: 10}, {destination: {host: kb-third}, weight: 80}, {destination: {host: kb-green}, weight: 10}]}]",
-			watched: "main 10/10",
+		"a third keeps its share, and does not count": {
+			spec:    "http: [{name: main, route: [{destination: {host: kb-blue}, weight: 20}, {destination: {host: kb-third}, weight: 20}, {destination: {host: kb-green}, weight: 60}]}]",
+			watched: "main 25/75",
+		},
+		"a third has the rest, and the candidate all of stable's": {
+			spec:    "http: [{name: main, route: [{destination: {host: kb-blue}, weight: 0}, {destination: {host: kb-third}, weight: 20}, {destination: {host: kb-green}, weight: 80}]}]",
+			watched: "main 0/100",
+		},
+		"a third has all": {
+			spec:    "http: [{name: main, route: [{destination: {host: kb-blue}, weight: 0}, {destination: {host: kb-third}, weight: 100}, {destination: {host: kb-green}, weight: 0}]}]",
+			watched: "main 0/0",
 		},
 		"led to both, dropped by the cutover": {
 			spec:    "http: [{name: main, " + toGreen + "}]",

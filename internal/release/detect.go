@@ -263,7 +263,7 @@ func side(v SlotView) Side {
 func carrier(l Ledger, w World) *Side {
 	for _, v := range w.Slots {
 		a, ok := accepted(l, v.Slot)
-		if !ok || a.Revision != v.Revision || carried(w, v.Slot)*2 <= float64(len(w.Routes)) {
+		if !ok || a.Revision != v.Revision || carried(w, v.Slot)*2 <= float64(w.leading()) {
 			continue
 		}
 		s := side(v)

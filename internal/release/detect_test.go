@@ -235,6 +235,18 @@ func TestTheShareIsTheLeastOfTheRoutes(t *testing.T) {
 	}
 }
 
+// A route of which a third destination has all holds no cutover back; one of which stable has some does.
+func TestThirdDestinationsHoldNoCutoverBack(t *testing.T) {
+	beside := func(other map[string]float64) func(*sim) {
+		return func(s *sim) {
+			s.world.Routes = []release.RouteView{{Key: "a", Shares: map[string]float64{green: 1, blue: 0}}, {Key: "b", Shares: other}}
+		}
+	}
+	newSim(t).at(time.Minute, beside(map[string]float64{green: 0, blue: 0})).until(2 * time.Minute).phase(release.Watching)
+	newSim(t).at(time.Minute, beside(map[string]float64{green: 0.99, blue: 0.01})).until(2 * time.Minute).phase(release.Canary)
+	newSim(t).at(time.Minute, beside(map[string]float64{green: 0, blue: 0})).at(5*time.Minute, shares(0, "ann")).until(6 * time.Minute).phase(release.RolledBack)
+}
+
 func TestMidFlightCountsFromTheFirstSight(t *testing.T) {
 	s := newSim(t)
 	s.spec.MidFlight, s.spec.FirstSeen = true, t0-300

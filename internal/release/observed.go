@@ -32,7 +32,7 @@ type SlotView struct {
 // RouteView is one watched route: its shares by slot, from 0 to 1.
 type RouteView struct {
 	Key string
-	// Shares by slot name; a slot that the route doesn't lead to is absent.
+	// Shares of what goes to the two slots, by slot name; a slot that the route doesn't lead to is absent.
 	Shares map[string]float64
 	// Ports by slot name: that of the slot's destination in the route, now or when it was last seen there; 0
 	// where it names none. A slot that the route was never seen to lead to is absent.
@@ -72,16 +72,39 @@ func (w World) Slot(name string) SlotView {
 // Known tells whether the shares are known.
 func (w World) Known() bool { return w.Problem == "" && len(w.Routes) > 0 }
 
-// Least gives the least share of a slot over the watched routes, and Most the greatest.
+// Least gives the least share of a slot over the watched routes, and Most the greatest. A route of which third
+// destinations have all says nothing of the slots.
 func (w World) Least(slot string) float64 {
-	if len(w.Routes) == 0 {
-		return 0
-	}
 	least := 1.0
+	if w.leading() == 0 {
+		least = 0
+	}
 	for _, r := range w.Routes {
-		least = min(least, r.Shares[slot])
+		if r.leads() {
+			least = min(least, r.Shares[slot])
+		}
 	}
 	return least
+}
+
+// leads tells whether any traffic of the route goes to a slot.
+func (r RouteView) leads() bool {
+	for _, share := range r.Shares {
+		if share > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// leading counts the routes that lead to a slot now.
+func (w World) leading() (n int) {
+	for _, r := range w.Routes {
+		if r.leads() {
+			n++
+		}
+	}
+	return n
 }
 
 // Most gives the greatest share of a slot over the watched routes.
