@@ -46,6 +46,18 @@ func TestRevisionIgnoresMetadataAndNothingElse(t *testing.T) {
 		"a quantity's wording": {func(t *corev1.PodTemplateSpec) {
 			t.Spec.Containers[0].Resources.Requests[corev1.ResourceCPU] = read(`"1000m"`)
 		}, true},
+		"a reloader's mark":          {env(0, "STAKATER_KB_DB_SECRET", "5f0c2a7d9be1c0a1f5b40a7bd9a5d1b5a1c9e3f2"), true},
+		"a chart's mark":             {env(0, "CONFIG_CHECKSUM", "0123456789abcdef0123456789abcdef"), true},
+		"a mark that is no digest":   {env(0, "STAKATER_KB_DB_SECRET", "password"), false},
+		"a digest of what is served": {env(0, "MODEL_SHA256", "0123456789abcdef0123456789abcdef"), false},
+		"a mark beside another change": {func(t *corev1.PodTemplateSpec) {
+			env(0, "CONFIG_HASH", "0123456789abcdef")(t)
+			t.Spec.Containers[0].Image = "app:2"
+		}, false},
+		"a mark that comes from a Secret": {func(t *corev1.PodTemplateSpec) {
+			env(0, "CONFIG_HASH", "")(t)
+			t.Spec.Containers[0].Env[1].ValueFrom = &corev1.EnvVarSource{}
+		}, false},
 		"an image":   {func(t *corev1.PodTemplateSpec) { t.Spec.Containers[0].Image = "app:1.4.3" }, false},
 		"a variable": {func(t *corev1.PodTemplateSpec) { t.Spec.Containers[0].Env[0].Value = "debug" }, false},
 		"a sidecar": {func(t *corev1.PodTemplateSpec) {
@@ -64,6 +76,22 @@ func TestRevisionIgnoresMetadataAndNothingElse(t *testing.T) {
 				t.Errorf("same revision: %v, want %v", same, test.same)
 			}
 		})
+	}
+}
+
+// env adds an environment variable to a container.
+func env(container int, name, value string) func(*corev1.PodTemplateSpec) {
+	return func(t *corev1.PodTemplateSpec) {
+		c := &t.Spec.Containers[container]
+		c.Env = append(c.Env, corev1.EnvVar{Name: name, Value: value})
+	}
+}
+
+func TestRevisionLeavesTheTemplateAsItIs(t *testing.T) {
+	marked := template()
+	env(0, "CONFIG_HASH", "0123456789abcdef")(&marked)
+	if Revision(marked); len(marked.Spec.Containers[0].Env) != 2 {
+		t.Errorf("the template has %v", marked.Spec.Containers[0].Env)
 	}
 }
 
