@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -28,9 +29,11 @@ type answer struct {
 	want   model.ValueType
 	series []*model.SampleStream // a vector is series of one sample
 	scalar *model.SamplePair
-	seen   map[model.Fingerprint]bool
-	said   struct{ status, kind, errorType, message string }
-	lacks  incomplete
+	// buckets are those of the last histogram in a vector, as JSON has them.
+	buckets json.RawMessage
+	seen    map[model.Fingerprint]bool
+	said    struct{ status, kind, errorType, message string }
+	lacks   incomplete
 }
 
 // readAnswer reads what a query is answered with. A histogram is NaN: it is no number, but there at its time.
@@ -220,10 +223,15 @@ func (a *answer) number() (model.SamplePair, error) {
 	return model.SamplePair{Timestamp: t, Value: model.SampleValue(v)}, nil
 }
 
-// histogram reads a time and a histogram, of which nothing is kept.
+// histogram reads a time and a histogram, of which nothing is kept but the buckets of one that comes alone.
 func (a *answer) histogram() (model.SamplePair, error) {
-	var h struct{}
+	var h struct {
+		Buckets json.RawMessage `json:"buckets"`
+	}
 	t, err := a.pair(&h)
+	if a.want == model.ValVector {
+		a.buckets = h.Buckets
+	}
 	return model.SamplePair{Timestamp: t, Value: model.SampleValue(math.NaN())}, err
 }
 

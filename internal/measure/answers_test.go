@@ -302,7 +302,12 @@ func TestAPartIsNoMoreThanItsWhole(t *testing.T) {
 func TestPartsOfEvents(t *testing.T) {
 	for total, want := range map[string]signal.Over{"0.5": {Bound: 0.1, Least: 0.5, Most: 0.5}, "8": {Bound: 0.1, Least: 8, Most: 8}} {
 		body := matrix(column("native", "0.3"), column("native-total", total), column("fraction/0.1", "0"), column("fraction/1", "1"))
-		r := readOne(t, client(t, saying(body)), questions[3], measure.Range{From: t0, To: t0 + 60, Bin: minute})
+		r := readOne(t, client(t, func(r *http.Request) io.Reader {
+			if strings.HasSuffix(r.URL.Path, "/query") {
+				return strings.NewReader(vector(`{"metric":{},"histogram":[1767225660,{"buckets":[[0,"0.5","0.545253866332628","1"]]}]}`))
+			}
+			return strings.NewReader(body)
+		}), questions[3], measure.Range{From: t0, To: t0 + 60, Bin: minute})
 		if len(r.Bins) != 1 || len(r.Bins[0].Over) != 2 || r.Bins[0].Over[0] != want {
 			t.Errorf("of %s events: got %+v, want %+v", total, r, want)
 		}

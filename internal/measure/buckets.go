@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/prometheus/common/model"
 
@@ -50,6 +51,11 @@ func (c *Client) buckets(ctx context.Context, a signal.Ask, now signal.Instant) 
 			return signal.Buckets{Signal: a.Signal, Cause: cause, Detail: detail}
 		case err == nil && finite(end):
 			seen.Ends = append(seen.Ends, signal.Number(end))
+		}
+	}
+	if seen.Native {
+		if buckets, err := c.native(ctx, a, now, signal.Duration(5*time.Minute)); err == nil && slices.ContainsFunc(buckets, bucket.coarse) {
+			seen.Native, seen.Ends = false, append(seen.Ends, endsOf(buckets)...)
 		}
 	}
 	slices.Sort(seen.Ends)

@@ -25,6 +25,7 @@ func testBuckets(t *testing.T, s server) {
 	}{
 		"classic":             {quantile(classic, `job="shop"`), then, signal.Buckets{Signal: "p99", Ends: ends}},
 		"native":              {quantile("live_native", ""), now, signal.Buckets{Signal: "p99", Native: true}},
+		"custom":              {quantile("custom_classic", `job="custom"`), now, signal.Buckets{Signal: "p99", Ends: []signal.Number{0.1, 1, 4}}},
 		"of other labels":     {quantile(classic, `job="other"`), then, signal.Buckets{Signal: "p99", Cause: signal.Empty, Detail: "no series of " + classic + " matches now"}},
 		"a summary is none":   {quantile("summary_seconds", ""), then, signal.Buckets{Signal: "p99", Cause: signal.Empty, Detail: "no series of summary_seconds matches now"}},
 		"nothing, long after": {quantile(classic, `job="shop"`), now, signal.Buckets{Signal: "p99", Cause: signal.Empty, Detail: "no series of " + classic + " matches now"}},

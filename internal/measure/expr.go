@@ -105,7 +105,7 @@ func (g grain) quantile(a signal.Ask) question {
 		{colTwice, g.twice(a)},
 	}, g.doubtful(a)...)}
 	for _, bound := range a.Over {
-		q.columns = append(q.columns, column{colFraction + bound.String(), fmt.Sprintf("histogram_fraction(-Inf, %s, %s)", bound, native)})
+		q.columns = append(q.columns, g.fraction(a, bound))
 	}
 	if len(a.Over) > 0 {
 		q.columns = append(q.columns, column{colBucket, classic + " and " + g.shared(a, g.now)})

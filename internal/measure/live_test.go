@@ -188,3 +188,29 @@ func serverTime(t *testing.T, c *measure.Client) signal.Instant {
 	}
 	return signal.At(now)
 }
+
+// A native histogram with the buckets of the classic one that it was is as coarse: of the tenth that lies from 1 to 4 nothing is
+// known of a bound between, and all at an end. Its own interpolation would say a half.
+func testCustomBuckets(t *testing.T, s server, custom *target) {
+	c := s.client(t)
+	custom.awaitGood(t, 4)
+	to := serverTime(t, c)
+	r := measure.Range{From: to - 4, To: to, Bin: second}
+	ask := signal.Ask{Signal: "p95", Kind: signal.Quantile, Metric: "custom_classic", Match: `job="custom"`, Q: 0.95, Over: []signal.Number{0.3, 1, 2.5, 4}}
+	got, known := readOne(t, c, ask, r), 0
+	for _, b := range got.Bins {
+		if b.Cause != signal.Known {
+			continue
+		}
+		known++
+		slow := b.Total / 10
+		for i, want := range []signal.Over{{Bound: 0.3, Least: slow, Most: slow}, {Bound: 1, Least: slow, Most: slow}, {Bound: 2.5, Most: slow}, {Bound: 4}} {
+			if b.Over[i] != want {
+				t.Errorf("over %s: %+v, want %+v", want.Bound, b.Over[i], want)
+			}
+		}
+	}
+	if known == 0 {
+		t.Errorf("nothing is known: %+v", got)
+	}
+}

@@ -11,8 +11,9 @@ import (
 
 // above counts, in the known bins of a histogram's reading, the observations above each bound, and says
 // which bounds no bucket ends at. Between two buckets' ends a classic histogram knows no more than that;
-// a native one's buckets are so narrow that its own interpolation is taken for the count.
-func above(reading *signal.Reading, bounds []signal.Number, t table) {
+// and so it is within a wide bucket of a native one, such as a custom one. Its others are so narrow that its own
+// interpolation is taken for the count.
+func above(reading *signal.Reading, bounds []signal.Number, t table, within map[signal.Number]bucket) {
 	ends := t.ends()
 	for i := range reading.Bins {
 		b := &reading.Bins[i]
@@ -20,6 +21,10 @@ func above(reading *signal.Reading, bounds []signal.Number, t table) {
 			continue
 		}
 		for _, bound := range bounds {
+			if wide, ok := within[bound]; ok && t.isNative(b.End) {
+				b.Over = append(b.Over, t.enclosed(*b, bound, wide))
+				continue
+			}
 			b.Over = append(b.Over, t.over(*b, bound, ends))
 		}
 	}

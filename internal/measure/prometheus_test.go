@@ -79,7 +79,7 @@ func (s server) client(t *testing.T, change ...func(*measure.Options)) *measure.
 
 // startPrometheus starts a Prometheus that holds the history and scrapes the target every half
 // second.
-func startPrometheus(t *testing.T, h *history, target string) server {
+func startPrometheus(t *testing.T, h *history, target, custom string) server {
 	t.Helper()
 	programs, err := lab.Build(t.Context(), lab.BuildOptions{Only: []string{"prometheus", "promtool"}})
 	if err != nil {
@@ -92,7 +92,7 @@ func startPrometheus(t *testing.T, h *history, target string) server {
 	if out, err := load.CombinedOutput(); err != nil {
 		t.Fatalf("load history: %v\n%s", err, out)
 	}
-	write(t, filepath.Join(dir, "prometheus.yml"), scrapeConfig(target))
+	write(t, filepath.Join(dir, "prometheus.yml"), scrapeConfig(target, custom))
 	write(t, filepath.Join(dir, "rules.yml"), rulesFile)
 	return server{url: "http://" + listen(t, programs.Path("prometheus"),
 		"--config.file="+filepath.Join(dir, "prometheus.yml"),
@@ -101,7 +101,7 @@ func startPrometheus(t *testing.T, h *history, target string) server {
 		"--web.listen-address=127.0.0.1:0")}
 }
 
-func scrapeConfig(target string) string {
+func scrapeConfig(target, custom string) string {
 	return fmt.Sprintf(`
 global: {scrape_interval: 500ms, scrape_timeout: 500ms}
 rule_files: [rules.yml]
@@ -109,7 +109,12 @@ scrape_configs:
   - job_name: live
     scrape_native_histograms: true
     static_configs: [{targets: [%q]}]
-`, target)
+  - job_name: custom
+    scrape_native_histograms: true
+    convert_classic_histograms_to_nhcb: true
+    metric_relabel_configs: [{source_labels: [__name__], regex: live_(.*), target_label: __name__, replacement: custom_$1}]
+    static_configs: [{targets: [%q]}]
+`, target, custom)
 }
 
 var listening = regexp.MustCompile(`msg="Listening on".* address=(\S+)`)

@@ -180,3 +180,21 @@ func TestSpoil(t *testing.T) {
 		}
 	}
 }
+
+func TestBucketsThatAreCoarse(t *testing.T) {
+	for b, want := range map[bucket]bool{
+		{1, 1.0905077326652577}:   false, // 2^(1/8)
+		{0.9170040432046712, 1}:   false,
+		{-1.0905077326652577, -1}: false,
+		{-1e-128, 1e-128}:         false, // around zero
+		{1, 2}:                    true,
+		{1, 1.1}:                  true, // somebody wrote it
+		{2.5, 5}:                  true,
+		{math.Inf(-1), 0.1}:       true,
+		{4, math.Inf(1)}:          true,
+	} {
+		if got := b.coarse(); got != want {
+			t.Errorf("%v: coarse is %t, want %t", b, got, want)
+		}
+	}
+}

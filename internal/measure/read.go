@@ -74,7 +74,12 @@ func (c *Client) read(ctx context.Context, a signal.Ask, r Range) signal.Reading
 	case signal.Rate:
 		perSecond(reading.Bins, r.Bin)
 	case signal.Quantile:
-		above(&reading, a.Over, t)
+		within, err := c.enclose(ctx, a, t, r)
+		if err != nil {
+			cause, detail := explain(err)
+			return unknown(reading, cause, detail)
+		}
+		above(&reading, a.Over, t, within)
 	}
 	return reading
 }
