@@ -51,7 +51,9 @@ var (
 
 // unmarked is a pod without such marks. What it is given stays as it is.
 func unmarked(pod corev1.PodSpec) corev1.PodSpec {
-	isMark := func(e corev1.EnvVar) bool { return e.ValueFrom == nil && marks.MatchString(e.Name) && digest.MatchString(e.Value) }
+	isMark := func(e corev1.EnvVar) bool {
+		return e.ValueFrom == nil && marks.MatchString(e.Name) && digest.MatchString(e.Value)
+	}
 	without := func(all []corev1.Container) []corev1.Container {
 		all = slices.Clone(all)
 		for i := range all {
