@@ -43,11 +43,13 @@ type cluster struct {
 	coarse    func(p *v1alpha1.WatchPolicy, message string)
 	lifted    func(p *v1alpha1.WatchPolicy, message string)
 	overspent func(p *v1alpha1.WatchPolicy, message string)
-	edited    func(p *v1alpha1.WatchPolicy, message string)
-	reclaimed func(r *v1alpha1.Release)
-	policies  latest[*v1alpha1.WatchPolicy]
-	releases  latest[*v1alpha1.Release]
-	overlaps  overlaps
+	// neverMeasured is told of a policy whose release is judged without a signal.
+	neverMeasured func(p *v1alpha1.WatchPolicy, message string)
+	edited        func(p *v1alpha1.WatchPolicy, message string)
+	reclaimed     func(r *v1alpha1.Release)
+	policies      latest[*v1alpha1.WatchPolicy]
+	releases      latest[*v1alpha1.Release]
+	overlaps      overlaps
 	// namespaces are those that are looked after; an empty name is all of them.
 	namespaces []string
 	parsed     policy.Parsed
@@ -200,7 +202,7 @@ func (c *cluster) policy(_ context.Context, k watchdog.Key) (watchdog.Policy, er
 	p := c.policies.newer(cached)
 	p = p.DeepCopy()
 	p.Spec, p.Generation = cached.Spec, cached.Generation
-	out := watchdog.Policy{Key: k, Generation: p.Generation, Ledger: p.Status.Ledger, Handle: p, Overspent: overspent(p)}
+	out := watchdog.Policy{Key: k, Generation: p.Generation, Ledger: p.Status.Ledger, Handle: p, Overspent: overspent(p), Unmeasured: unmeasured(p)}
 	plan, errs := c.parsed.Parse(p, c.defaults())
 	if err := c.overlaps.of(name(k)); err != nil {
 		plan, errs = nil, append(errs, err)
@@ -222,7 +224,7 @@ func (c *cluster) fresh(ctx context.Context, p watchdog.Policy) (watchdog.Policy
 	cached := p.Handle.(*v1alpha1.WatchPolicy)
 	live = live.DeepCopy()
 	live.Spec, live.Generation = cached.Spec, cached.Generation
-	p.Ledger, p.Handle, p.Overspent = live.Status.Ledger, live, overspent(live)
+	p.Ledger, p.Handle, p.Overspent, p.Unmeasured = live.Status.Ledger, live, overspent(live), unmeasured(live)
 	return p, nil
 }
 
@@ -230,6 +232,14 @@ func (c *cluster) fresh(ctx context.Context, p watchdog.Policy) (watchdog.Policy
 func overspent(p *v1alpha1.WatchPolicy) bool {
 	b := condition(p.Status.Conditions, policy.ConditionBudget)
 	return b != nil && b.Status == "False"
+}
+
+// unmeasured is what a policy's status says of signals that were never measured.
+func unmeasured(p *v1alpha1.WatchPolicy) string {
+	if m := condition(p.Status.Conditions, policy.ConditionMeasured); m != nil && m.Status == "False" {
+		return m.Message
+	}
+	return ""
 }
 
 // active gives a policy's active releases.
@@ -454,6 +464,17 @@ func (c *cluster) saveBudget(ctx context.Context, p watchdog.Policy, spent bool)
 	saved, err := c.saveCondition(ctx, old, budget)
 	if err == nil && spent {
 		c.overspent(saved, budget.Message)
+	}
+	return err
+}
+
+// saveMeasured writes into a policy's status which signals were never measured.
+func (c *cluster) saveMeasured(ctx context.Context, p watchdog.Policy, never string) error {
+	old := p.Handle.(*v1alpha1.WatchPolicy)
+	measured := policy.Measured(now(), p.Generation, condition(old.Status.Conditions, policy.ConditionMeasured), never)
+	saved, err := c.saveCondition(ctx, old, measured)
+	if err == nil && never != "" {
+		c.neverMeasured(saved, never)
 	}
 	return err
 }

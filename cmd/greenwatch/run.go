@@ -52,7 +52,7 @@ func runDaemon(ctx context.Context, o cli.RunOptions) error {
 		return fmt.Errorf("prepare events: %w", err)
 	}
 	defer hush()
-	c.invalid, c.coarse, c.lifted, c.overspent = speak.invalid, speak.coarse, speak.lifted, speak.overspent
+	c.invalid, c.coarse, c.lifted, c.overspent, c.neverMeasured = speak.invalid, speak.coarse, speak.lifted, speak.overspent, speak.neverMeasured
 	c.edited, c.reclaimed = speak.edited, speak.reclaimed
 	sinks, err := newSinks(log, cfg.Notifiers)
 	if err != nil {
@@ -119,7 +119,7 @@ func edges(c *cluster, s servers, ask prober, to sinks, speak speaker) watchdog.
 		Observe: c.observe, Unready: c.tick, Leads: c.leadsTo, Befallen: c.befallen, Probe: ask,
 		Reclaim: c.reclaim, LastNumber: c.lastNumber, Create: c.create, Save: c.save, SaveLedger: c.saveLedger, Prune: c.prune,
 		Perform: c.perform,
-		Read:    s.read, Newest: s.newest, Clock: s.clock, Buckets: s.buckets, SaveBuckets: c.saveBuckets, Overspent: s.overspent, SaveBudget: c.saveBudget,
+		Read:    s.read, Newest: s.newest, Clock: s.clock, Buckets: s.buckets, SaveBuckets: c.saveBuckets, Overspent: s.overspent, SaveBudget: c.saveBudget, SaveMeasured: c.saveMeasured,
 		Send: to.send, Retry: retry,
 		Say: speak.said,
 	}

@@ -67,6 +67,12 @@ func (s speaker) overspent(p *v1alpha1.WatchPolicy, message string) {
 	s.events.Event(p, corev1.EventTypeWarning, string(gwsignal.Budget), message)
 }
 
+// neverMeasured says that a release is judged without a signal.
+func (s speaker) neverMeasured(p *v1alpha1.WatchPolicy, message string) {
+	s.log.Warn("judged without a signal", zap.String("policy", p.Namespace+"/"+p.Name), zap.String("reason", message))
+	s.events.Event(p, corev1.EventTypeWarning, string(release.CodeNeverMeasured), message)
+}
+
 // edited says that an edit of a policy waits for the next release.
 func (s speaker) edited(p *v1alpha1.WatchPolicy, message string) {
 	s.log.Warn("an edit of the policy waits", zap.String("policy", p.Namespace+"/"+p.Name), zap.String("reason", message))

@@ -60,7 +60,9 @@ type Check struct {
 	Time    signal.Instant `json:"time"`
 	Window  string         `json:"window"`
 	Verdict string         `json:"verdict"`
-	Signals []Signal       `json:"signals"`
+	// Without are the signals with bounds that it could not answer.
+	Without []string `json:"without,omitempty"`
+	Signals []Signal `json:"signals"`
 }
 
 // Signal is what a check found of one signal. Value and Baseline are a share from 0 to 1, seconds, or a
@@ -85,7 +87,9 @@ type Transition struct {
 
 // Decision is the first rollback that the guard called for, else the verdict that stood at the end.
 type Decision struct {
-	Verdict string         `json:"verdict"`
+	Verdict string `json:"verdict"`
+	// Without are the signals with bounds that were never measured.
+	Without []string       `json:"without,omitempty"`
 	Time    signal.Instant `json:"time"`
 	Signal  string         `json:"signal,omitempty"`
 	Reason  string         `json:"reason,omitempty"`
@@ -188,6 +192,7 @@ type book struct {
 	result  Result
 	decided bool
 	last    release.Standing
+	never   []string       // the signals that were never measured
 	at      signal.Instant // of the last look
 }
 
@@ -199,7 +204,10 @@ func (b *book) see(old, next release.State, o release.Observed) {
 	if next.Verdict.Tier != old.Verdict.Tier && old.Verdict.Tier != "" {
 		b.turn(old.Verdict, next.Verdict, o)
 	}
-	b.last, b.at = next.Verdict, o.Now
+	b.last, b.at, b.never = next.Verdict, o.Now, nil
+	for _, u := range next.NeverMeasured() {
+		b.never = append(b.never, u.Signal)
+	}
 }
 
 // pass counts the time since the last look.
@@ -227,6 +235,7 @@ func (b *book) close(until signal.Instant) Result {
 	b.pass(max(b.at, until))
 	if !b.decided {
 		b.result.Decision = decision(b.last, until)
+		b.result.Decision.Without = b.never
 	}
 	return b.result
 }
@@ -236,7 +245,7 @@ func decision(s release.Standing, at signal.Instant) Decision {
 }
 
 func checkOf(c release.CheckVerdict) Check {
-	out := Check{Time: c.Check.At, Window: c.Check.Window, Verdict: small(c.Verdict.Tier), Signals: []Signal{}}
+	out := Check{Time: c.Check.At, Window: c.Check.Window, Verdict: small(c.Verdict.Tier), Without: c.Verdict.Without, Signals: []Signal{}}
 	for _, e := range c.Verdict.Evidence {
 		s := Signal{Name: e.Signal, Tier: small(e.Tier)}
 		s.Value = finite(e.Value)

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -116,7 +118,7 @@ func moment(text string, into *time.Time) (err error) {
 func course(r backtest.Result) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s after %s, cutover %s, until %s\n\n", r.Release.Policy, r.Release.Candidate, r.Release.Stable, r.Release.Cutover, r.Release.Until)
-	fmt.Fprintf(&b, "Decision\n  %s at %s%s\n", r.Decision.Verdict, r.Decision.Time, after(": ", r.Decision.Reason))
+	fmt.Fprintf(&b, "Decision\n  %s at %s%s\n", without(r.Decision.Verdict, r.Decision.Without), r.Decision.Time, after(": ", r.Decision.Reason))
 	if len(r.Transitions) > 0 {
 		b.WriteString("\nTransitions\n")
 		w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
@@ -132,15 +134,27 @@ func course(r backtest.Result) string {
 	return b.String()
 }
 
+// without is a verdict with what it was judged without.
+func without(verdict string, signals []string) string {
+	for _, t := range []judge.Tier{judge.Proceed, judge.Investigate, judge.Consider} {
+		if strings.EqualFold(string(t), verdict) {
+			return verdict + strings.TrimPrefix(t.Called(judge.Named(signals)), string(t))
+		}
+	}
+	return verdict
+}
+
 func counted(r backtest.Result) string {
 	count := map[string]int{}
 	for _, c := range r.Checks {
-		count[c.Verdict]++
+		count[without(c.Verdict, c.Without)]++
 	}
 	parts := []string{}
 	for _, t := range []judge.Tier{judge.Rollback, judge.Consider, judge.Investigate, judge.Blind, judge.Proceed} {
-		if n := count[strings.ToLower(string(t))]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, strings.ToLower(string(t))))
+		for _, called := range slices.Sorted(maps.Keys(count)) {
+			if tier, _, _ := strings.Cut(called, " "); tier == strings.ToLower(string(t)) {
+				parts = append(parts, fmt.Sprintf("%d %s", count[called], called))
+			}
 		}
 	}
 	return after(fmt.Sprintf("%d done: ", len(r.Checks)), strings.Join(parts, ", "))

@@ -65,6 +65,11 @@ func pages() []Entry {
 			Do: "Bring the signal back (its query, its scrape, its Prometheus), and watch {candidate} by other means until then.",
 		},
 		{
+			Code: release.CodeNeverMeasured, Title: "Never measured", Severity: release.Warning,
+			Text: func(f Facts) string { return f.because("it is judged without a signal that was never measured") },
+			Do:   "Mend the signal's metric or its labels, or take it out of the policy: kubectl greenwatch check {policy} -n {namespace} shows what each signal reads. Watch {candidate} by other means until then.",
+		},
+		{
 			Code: release.CodeReadinessLost, Title: "Rollback readiness lost", Severity: release.Warning,
 			Text: func(f Facts) string { return f.because("the traffic can't be moved back to " + f.stable()) },
 			Do:   "Bring {stable} back if a rollback is still to be an option; else be ready to repair {candidate} where it is.",

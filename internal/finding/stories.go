@@ -160,7 +160,7 @@ func cutoverText(f Facts) string {
 
 func checkText(f Facts) string {
 	c := f.Check
-	text := fmt.Sprintf("check %d of %d (%s) for %s: %s", c.Number, f.State.Grid.Count(), c.Window, c.At, c.Tier)
+	text := fmt.Sprintf("check %d of %d (%s) for %s: %s", c.Number, f.State.Grid.Count(), c.Window, c.At, c.Called())
 	if c.Signal != "" {
 		text += ", " + c.Signal
 	}
@@ -175,7 +175,7 @@ func checkText(f Facts) string {
 
 func verdictText(f Facts) string {
 	now, was := f.State.Verdict, f.Before.Verdict.Tier
-	text := fmt.Sprintf("the verdict is %s", now.Tier)
+	text := "the verdict is " + f.State.Called()
 	if was != "" {
 		text += fmt.Sprintf(", after %s", was)
 	}

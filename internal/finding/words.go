@@ -55,7 +55,7 @@ func details(f Facts, e Entry, do string) map[string]any {
 
 func addVerdict(d map[string]any, s release.State) {
 	if s.Verdict.Tier != "" {
-		d["verdict"] = with(fmt.Sprintf("%s since %s", s.Verdict.Tier, s.Verdict.Since), s.Verdict.Reason)
+		d["verdict"] = with(fmt.Sprintf("%s since %s", s.Called(), s.Verdict.Since), s.Verdict.Reason)
 	}
 	if s.Readiness != "" {
 		d["rollback_readiness"] = with(string(s.Readiness), s.ReadinessReason)

@@ -31,6 +31,7 @@ func Judge(m Matrix, in Input) Verdict {
 			v.Tier, v.Signal, v.Reason, alike = tier, row.Signal, sentence(m, row, e), e.alike()
 		}
 	}
+	v.Without = without(v)
 	return v
 }
 

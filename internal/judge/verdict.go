@@ -95,6 +95,10 @@ type Verdict struct {
 	// Reason says it in a sentence.
 	// +kubebuilder:validation:MaxLength=512
 	Reason string `json:"reason,omitempty"`
+	// Without names the signals with bounds that were not answered, other than Signal: the verdict is one without them.
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=63
+	Without []string `json:"without,omitempty"`
 	// Generation is the policy's generation that it was judged by.
 	Generation int64 `json:"generation,omitempty"`
 	// Split is whether the canary cells applied.

@@ -39,6 +39,7 @@ var rules = []struct {
 	{"verdict: milestone", takeMilestone},
 	{"verdict: episode", takeEpisode},
 	{"life", live},
+	{"verdict: unmeasured", takeUnmeasured},
 	{"ladder: decide", decide},
 	{"ladder: climb", climb},
 	{"tell: blind", tellBlind},

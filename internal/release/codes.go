@@ -11,6 +11,7 @@ const (
 	CodeStableBad         Code = "StableBad"         // stable is bad after a rollback, or as bad as the candidate before
 	CodeConsider          Code = "Consider"          // a consider cell holds: a person has to decide
 	CodeBlindLasting      Code = "BlindLasting"      // a required signal has been unknown for long
+	CodeNeverMeasured     Code = "NeverMeasured"     // a signal with bounds has had no value since the first traffic
 	CodeReadinessLost     Code = "ReadinessLost"     // stable could not take the traffic back
 	CodeDecisionRefused   Code = "DecisionRefused"   // a person's decision was not obeyed
 	CodeCutoverRefused    Code = "CutoverRefused"    // the cutover that somebody wrote can't be true

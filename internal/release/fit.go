@@ -29,6 +29,7 @@ var thinners = []func(*State){
 	func(s *State) { each(transitions(s), onlyDecisive) },
 	func(s *State) { each(latest(s), dropQueries) },
 	func(s *State) { s.Transitions = tail(s.Transitions, 2) },
+	func(s *State) { dropWhy(s.Unmeasured) },
 	func(s *State) { each(latest(s), onlyDecisive) },
 	func(s *State) { thinFormer(s, withSLO) },
 	func(s *State) { s.Lines = tail(s.Lines, 32) },
@@ -91,6 +92,12 @@ func some(v *judge.Verdict) []*judge.Verdict {
 		return nil
 	}
 	return []*judge.Verdict{v}
+}
+
+func dropWhy(us []Unmeasured) {
+	for i := range us {
+		us[i].Detail = ""
+	}
 }
 
 func dropQueries(v *judge.Verdict) {

@@ -206,7 +206,13 @@ type CheckLine struct {
 	Signal string `json:"signal,omitempty"`
 	// +kubebuilder:validation:MaxLength=32
 	Cause string `json:"cause,omitempty"`
+	// Without names, for a sentence, the signals with bounds that the check could not answer.
+	// +kubebuilder:validation:MaxLength=256
+	Without string `json:"without,omitempty"`
 }
+
+// Called is the check's tier by its name, with what it was judged without.
+func (l CheckLine) Called() string { return l.Tier.Called(l.Without) }
 
 // Readiness says whether stable could take the traffic back.
 //
@@ -315,6 +321,9 @@ type State struct {
 	Baseline []judge.Baseline `json:"baseline,omitempty"`
 
 	Verdict Standing `json:"verdict,omitzero"`
+	// Unmeasured are the signals with bounds that have never had a value since the first traffic.
+	// +kubebuilder:validation:MaxItems=32
+	Unmeasured []Unmeasured `json:"unmeasured,omitempty"`
 	// Lines are the checks, the oldest first.
 	// +kubebuilder:validation:MaxItems=80
 	Lines []CheckLine `json:"lines,omitempty"`

@@ -30,6 +30,7 @@ var alarms = []alarm{
 	{CodeStableBad, Critical, stableBadRaised, releaseOver},
 	{CodeConsider, Warning, considerRaised, episodeOver},
 	{CodeBlindLasting, Error, blindRaised, episodeOver},
+	{CodeNeverMeasured, Warning, neverMeasuredRaised, neverMeasuredOver},
 	{CodeReadinessLost, Warning, readinessRaised, readinessOver},
 	{CodeDecisionRefused, Warning, neverRaised, decisionOver},
 	{CodeCutoverRefused, Warning, conditionRaised(ConditionCutoverRefused), releaseOver},
@@ -144,6 +145,7 @@ func tellStory(t *turn) {
 func tellable(s State) State {
 	s.Told, s.Story, s.Settled = nil, 0, false
 	s.Before, s.Episode.ClearSince, s.Obeyed = nil, 0, ""
+	s.Unmeasured = s.NeverMeasured()
 	return s
 }
 

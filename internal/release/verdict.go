@@ -92,7 +92,7 @@ func takeCheck(t *turn) {
 	t.s.Checks++
 	t.s.Latest = &v
 	t.s.Lines = append(t.s.Lines, CheckLine{Number: int32(c.Check.Number), Window: c.Check.Window, At: c.Check.At,
-		Tier: v.Tier, Late: c.Late, Signal: v.Signal, Cause: string(causeOf(v, v.Tier))})
+		Tier: v.Tier, Late: c.Late, Signal: v.Signal, Cause: string(causeOf(v, v.Tier)), Without: judge.Named(v.Without)})
 	if n := len(t.s.Lines) - mostLines; n > 0 {
 		t.s.Lines = t.s.Lines[n:]
 	}

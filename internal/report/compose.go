@@ -92,7 +92,7 @@ func (c composer) verdict() string {
 	if c.State.FirstTraffic.IsZero() || v.Tier == "" {
 		return "Not judged yet: no traffic"
 	}
-	return c.with(fmt.Sprintf("%s since %s", c.bold(string(v.Tier)), c.time(v.Since)), v.Reason)
+	return c.with(fmt.Sprintf("%s since %s", c.bold(c.plain(c.State.Called())), c.time(v.Since)), v.Reason)
 }
 
 func (c composer) sides() string {

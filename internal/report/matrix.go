@@ -54,7 +54,7 @@ func Queries(v judge.Verdict) string {
 const saidSkew = signal.Duration(30e9)
 
 func conclusion(v judge.Verdict) string {
-	text := fmt.Sprintf("%s at %s", v.Tier, v.At)
+	text := fmt.Sprintf("%s at %s", oneLine(v.Tier.Called(judge.Named(v.Without))), v.At)
 	if v.Generation > 0 {
 		text += fmt.Sprintf(", by generation %d of the policy", v.Generation)
 	}

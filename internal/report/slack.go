@@ -53,7 +53,7 @@ func Slack(r Release) (text string, blocks json.RawMessage) {
 func fallback(r Release) string {
 	line := fmt.Sprintf("%s/%s %s: %s", r.Namespace, r.Spec.Policy, finding.Name(r.Spec.Candidate), r.State.Phase)
 	if v := r.State.Verdict; v.Tier != "" && !r.State.FirstTraffic.IsZero() {
-		line += ", " + string(v.Tier)
+		line += ", " + r.State.Called()
 		if v.Reason != "" {
 			line += ": " + v.Reason
 		}

@@ -39,7 +39,7 @@ func Status(releases []Release, width Width) string {
 
 func statusRow(r Release, width Width) []string {
 	s := r.State
-	tier := string(s.Verdict.Tier)
+	tier := s.Called()
 	if s.FirstTraffic.IsZero() {
 		tier = ""
 	}

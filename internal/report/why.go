@@ -71,7 +71,7 @@ func Why(r Release, x Explained, width Width) string {
 }
 
 func lineText(x Explained) string {
-	text := fmt.Sprintf("%s at %s", x.Line.Tier, x.Line.At)
+	text := fmt.Sprintf("%s at %s", oneLine(x.Line.Called()), x.Line.At)
 	if x.Line.Signal != "" {
 		text += ", by " + oneLine(x.Line.Signal)
 	}

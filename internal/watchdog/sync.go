@@ -106,7 +106,7 @@ func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, e
 		at, err := d.lookAtBuckets(ctx, p, records, l)
 		wake, errs = earlier(wake, at), append(errs, err)
 		at, err = d.sayBudget(ctx, p)
-		wake, errs = earlier(wake, at), append(errs, err)
+		wake, errs = earlier(wake, at), append(errs, err, d.sayMeasured(ctx, p, records))
 	}
 	return wake, errors.Join(errs...)
 }

@@ -41,6 +41,8 @@ type Policy struct {
 	Ledger     release.Ledger
 	// Overspent is whether its status says that it has used up its budget of Prometheus' time.
 	Overspent bool
+	// Unmeasured is what its status says of signals that were never measured, if any.
+	Unmeasured string
 	// Handle is the store's own: what it needs to save the ledger.
 	Handle any
 }
@@ -157,6 +159,8 @@ type Edges struct {
 	// into its status. Without them there is no budget.
 	Overspent  func(by Asker) bool
 	SaveBudget func(ctx context.Context, p Policy, spent bool) error
+	// SaveMeasured writes into a policy's status which signals were never measured; none is empty. It may be nil.
+	SaveMeasured func(ctx context.Context, p Policy, never string) error
 	// Send delivers one message and gives what the sink wants remembered. How long to wait before
 	// another try, and whether to try at all, are the sink's to say.
 	Send func(ctx context.Context, m Message) (ref string, err error)

@@ -208,7 +208,7 @@ func lineOf(r report.Release) line {
 		Readiness: string(s.Readiness),
 	}
 	if !s.FirstTraffic.IsZero() {
-		l.Verdict, l.Reason, l.Since = string(s.Verdict.Tier), s.Verdict.Reason, s.Verdict.Since.String()
+		l.Verdict, l.Reason, l.Since = s.Called(), s.Verdict.Reason, s.Verdict.Since.String()
 	}
 	for _, i := range s.Incidents {
 		if e, ok := finding.Find(i.Code); ok && i.Closed.IsZero() {

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"cmp"
 	"math"
 	"time"
 
@@ -18,6 +19,9 @@ type Quality struct {
 
 // Fault is what is wrong with a Prometheus.
 type Fault struct {
+	// Lacks is a signal that it can't answer, for Lacking: Empty by default.
+	Lacks      string
+	Lacking    signal.Cause
 	Away, Hang bool
 	// Turns is what it answers instead, to Reads alone: it tells all the same how fresh its samples are.
 	Turns    signal.Cause
@@ -93,6 +97,11 @@ func (w *World) read(s *Service, name string, asks []signal.Ask, span watchdog.S
 		out[i] = signal.Reading{Signal: a.Signal, Queries: []string{a.Metric + "{" + a.Match + "}"}}
 		if c := p.faults.live().cause(); c != signal.Known {
 			out[i].Cause, out[i].Detail = c, faultWords[c]
+			continue
+		}
+		if f := p.faults.live(); f.Lacks != "" && f.Lacks == a.Signal {
+			out[i].Cause = cmp.Or(f.Lacking, signal.Empty)
+			out[i].Detail = out[i].Cause.Words()
 			continue
 		}
 		for end := span.From.Add(span.Bin); end <= span.To; end = end.Add(span.Bin) {

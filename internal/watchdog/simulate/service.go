@@ -33,6 +33,7 @@ type Service struct {
 	releases map[string]*history[object]
 
 	histograms Buckets
+	measured   Measured
 	panics     map[string]bool // at which edges greenwatch panics
 
 	// Rate is all requests per second, Probes what reaches each slot without any share.
