@@ -171,7 +171,7 @@ func (w workshop) digest(p program) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return digest(append([]string{sums, p.path}, p.flags...)...), nil
+	return digest(slices.Concat([]string{sums, p.path}, p.flags, p.env)...), nil
 }
 
 func (w workshop) moduleDigest(module string) (string, error) {
@@ -238,7 +238,7 @@ func (w workshop) compile(ctx context.Context, p program, count string) error {
 
 func (w workshop) goBuild(ctx context.Context, p program, out string) error {
 	args := append([]string{"build", "-mod=readonly"}, p.flags...)
-	_, err := w.goCommand(ctx, p.module, append(args, "-o", out, p.path)...)
+	_, err := w.goCommand(ctx, p.module, p.env, append(args, "-o", out, p.path)...)
 	if err != nil {
 		return fmt.Errorf("compile %s: %w", p.name, err)
 	}
@@ -246,11 +246,11 @@ func (w workshop) goBuild(ctx context.Context, p program, out string) error {
 }
 
 // goCommand runs go in a module's folder. Cancelling ends the compilers that it started too.
-func (w workshop) goCommand(ctx context.Context, module string, args ...string) (string, error) {
+func (w workshop) goCommand(ctx context.Context, module string, env []string, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = filepath.Join(w.root, module)
-	cmd.Env = append(os.Environ(), "GOWORK=off")
+	cmd.Env = slices.Concat(os.Environ(), []string{"GOWORK=off"}, env)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
@@ -338,10 +338,10 @@ func (w workshop) extract(ctx context.Context, e extract) (string, error) {
 }
 
 func (w workshop) readSources(ctx context.Context, e extract) ([]byte, error) {
-	if _, err := w.goCommand(ctx, e.module, "mod", "download", e.source); err != nil {
+	if _, err := w.goCommand(ctx, e.module, nil, "mod", "download", e.source); err != nil {
 		return nil, err
 	}
-	dir, err := w.goCommand(ctx, e.module, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", e.source)
+	dir, err := w.goCommand(ctx, e.module, nil, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", e.source)
 	if err != nil {
 		return nil, err
 	}

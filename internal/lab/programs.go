@@ -9,12 +9,16 @@ type program struct {
 	module string // folder of its Go module, from the repository's root
 	path   string // its main package
 	flags  []string
+	env    []string
 	// pinned programs are compiled once per state of their module's go.mod and go.sum. The
 	// others are this repository's own: go build is asked each time.
 	pinned bool
 	// asset programs are taken from KUBEBUILDER_ASSETS where they exist.
 	asset bool
 }
+
+// withoutC compiles what has parts in C without them, as a machine may have no compiler for it.
+var withoutC = []string{"CGO_ENABLED=0"}
 
 var (
 	strippedFlags   = []string{"-ldflags", "-s -w"}
@@ -31,6 +35,7 @@ var programs = []program{
 	{name: "kwok", module: "internal/lab/tools/kwok", path: "sigs.k8s.io/kwok/cmd/kwok", flags: strippedFlags, pinned: true},
 	{name: "prometheus", module: "internal/lab/tools/prometheus", path: "github.com/prometheus/prometheus/cmd/prometheus", flags: prometheusFlags, pinned: true},
 	{name: "promtool", module: "internal/lab/tools/prometheus", path: "github.com/prometheus/prometheus/cmd/promtool", flags: prometheusFlags, pinned: true},
+	{name: "victoria-metrics", module: "internal/lab/tools/victoriametrics", path: "github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics", flags: strippedFlags, env: withoutC, pinned: true},
 	{name: "pilot-discovery", module: "internal/lab/tools/istio", path: "istio.io/istio/pilot/cmd/pilot-discovery", flags: strippedFlags, pinned: true},
 	{name: "traffic-server", module: "internal/lab/traffic", path: "./cmd/server"},
 	{name: "traffic-load", module: "internal/lab/traffic", path: "./cmd/load"},

@@ -32,13 +32,18 @@ func (c *Client) Buckets(ctx context.Context, asks []signal.Ask, now signal.Inst
 
 func (c *Client) buckets(ctx context.Context, a signal.Ask, now signal.Instant) signal.Buckets {
 	seen := signal.Buckets{Signal: a.Signal}
-	vector, err := c.instant(ctx, bucketsExpr(a), now.Time(), mostBuckets+1)
-	if err != nil {
+	native := c.able.native()
+	vector, err := c.instant(ctx, bucketsExpr(a, native), now.Time(), mostBuckets+1)
+	switch {
+	case err != nil && native && c.lacksNative(ctx, err):
+		return c.buckets(ctx, a, now)
+	case err != nil:
 		seen.Cause, seen.Detail = explain(err)
 		return seen
-	}
-	if len(vector) == 0 {
-		seen.Cause, seen.Detail = signal.Empty, "no series of "+a.Metric+" matches now"
+	case len(vector) == 0:
+		if seen.Cause, seen.Detail = c.why(ctx, a, now); seen.Cause == signal.Known {
+			seen.Cause, seen.Detail = signal.Empty, "no series of "+a.Metric+" matches now"
+		}
 		return seen
 	}
 	for _, s := range vector {
@@ -63,11 +68,12 @@ func (c *Client) buckets(ctx context.Context, a signal.Ask, now signal.Instant) 
 	return seen
 }
 
-func bucketsExpr(a signal.Ask) string {
-	return query([]column{
-		{colBucket, grain{}.shared(a, func(sel string) string { return sel })},
-		{colNative, "group(histogram_count(" + selector(a.Metric, a.Match) + "))"},
-	})
+func bucketsExpr(a signal.Ask, native bool) string {
+	columns := []column{{colBucket, grain{}.shared(a, func(sel string) string { return sel })}}
+	if native {
+		columns = append(columns, column{colNative, "group(histogram_count(" + selector(a.Metric, a.Match) + "))"})
+	}
+	return query(columns)
 }
 
 // coarse names the bounds that no bucket ends at, with the nearest that the histogram can show.

@@ -26,8 +26,8 @@ func testBuckets(t *testing.T, s server) {
 		"classic":             {quantile(classic, `job="shop"`), then, signal.Buckets{Signal: "p99", Ends: ends}},
 		"native":              {quantile("live_native", ""), now, signal.Buckets{Signal: "p99", Native: true}},
 		"custom":              {quantile("custom_classic", `job="custom"`), now, signal.Buckets{Signal: "p99", Ends: []signal.Number{0.1, 1, 4}}},
-		"of other labels":     {quantile(classic, `job="other"`), then, signal.Buckets{Signal: "p99", Cause: signal.Empty, Detail: "no series of " + classic + " matches now"}},
-		"a summary is none":   {quantile("summary_seconds", ""), then, signal.Buckets{Signal: "p99", Cause: signal.Empty, Detail: "no series of summary_seconds matches now"}},
+		"of other labels":     {quantile(classic, `job="other"`), then, signal.Buckets{Signal: "p99", Cause: signal.Mismatch, Detail: classic + ` has 1 series, but none with job="other", now or in the hour before`}},
+		"a summary is none":   {quantile("summary_seconds", ""), then, signal.Buckets{Signal: "p99", Cause: signal.WrongKind, Detail: "summary_seconds is a summary: P99 cannot be counted; turn histogram buckets on"}},
 		"nothing, long after": {quantile(classic, `job="shop"`), now, signal.Buckets{Signal: "p99", Cause: signal.Empty, Detail: "no series of " + classic + " matches now"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -68,6 +68,7 @@ type Client struct {
 	intervals *intervals
 	// scrapes are the labels by which the scrapes of one pod differ.
 	scrapes  *scrapeLabels
+	able     *able
 	panicked func(*caught.Panic)
 }
 
@@ -123,6 +124,7 @@ func New(o Options) (*Client, error) {
 		grown:     &grown{kept: map[string]grownAt{}},
 		intervals: &intervals{kept: map[string]keptInterval{}},
 		scrapes:   &scrapeLabels{kept: map[string]keptLabels{}},
+		able:      newAble(),
 		panicked:  o.Panicked,
 	}, nil
 }
@@ -214,6 +216,7 @@ func seconds(t time.Time) string {
 // answer asks one query. A server that knows limits sends no more than one series beyond what can be used.
 func (c *Client) answer(ctx context.Context, what string, form url.Values, want model.ValueType, s shape) (a *answer, err error) {
 	form.Set("timeout", c.timeout.String())
+	form.Set("nocache", "1") // VictoriaMetrics else answers as of multiples of the step; others take no notice
 	form.Set("limit", strconv.Itoa(s.series+1))
 	s.bytes = min(s.bytes, c.maxBody)
 	err = c.ask(ctx, func(ctx context.Context) error {

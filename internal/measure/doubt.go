@@ -57,8 +57,7 @@ func (g grain) newcomers(a signal.Ask) string {
 func (g grain) each(a signal.Ask, samples func(string) string, matches ...string) string {
 	matches = append([]string{a.Match}, matches...)
 	if a.Kind == signal.Quantile {
-		return fmt.Sprintf("histogram_count(%s) or %s",
-			samples(selector(a.Metric, matches...)), samples(selector(a.Metric+"_bucket", matches...)))
+		return g.either(samples(selector(a.Metric, matches...)), samples(selector(a.Metric+"_bucket", matches...)))
 	}
 	return g.named(a, samples(selector(a.Metric, matches...)))
 }
@@ -67,10 +66,17 @@ func (g grain) each(a signal.Ask, samples func(string) string, matches ...string
 func (g grain) whole(a signal.Ask, samples func(string) string, matches ...string) string {
 	if a.Kind == signal.Quantile {
 		matches = append([]string{a.Match}, matches...)
-		return fmt.Sprintf("histogram_count(%s) or %s",
-			samples(selector(a.Metric, matches...)), samples(selector(a.Metric+"_bucket", append(matches, infinite)...)))
+		return g.either(samples(selector(a.Metric, matches...)), samples(selector(a.Metric+"_bucket", append(matches, infinite)...)))
 	}
 	return g.each(a, samples, matches...)
+}
+
+// either gives a number per histogram of either kind, as far as the server knows them.
+func (g grain) either(native, classic string) string {
+	if !g.native {
+		return classic
+	}
+	return fmt.Sprintf("histogram_count(%s) or %s", native, classic)
 }
 
 // infinite selects the bucket that holds all observations.
@@ -93,9 +99,11 @@ func (g grain) fallen(a signal.Ask, stretch, offset string, matches ...string) s
 	case a.Metric == "":
 		return fmt.Sprintf("(%s) < (%s)", g.each(a, g.now, matches[1:]...), g.each(a, g.before, matches[1:]...))
 	case a.Kind == signal.Quantile:
-		native := selector(a.Metric, matches...)
-		return fmt.Sprintf("%s or (%s and histogram_count(%s))",
-			reset(selector(a.Metric+"_bucket", append(matches, infinite)...)), reset(native), g.now(native))
+		native, classic := selector(a.Metric, matches...), reset(selector(a.Metric+"_bucket", append(matches, infinite)...))
+		if !g.native {
+			return classic
+		}
+		return fmt.Sprintf("%s or (%s and histogram_count(%s))", classic, reset(native), g.now(native))
 	}
 	return reset(selector(a.Metric, matches...))
 }
@@ -255,6 +263,7 @@ func (q inquiry) anew() string {
 // whether anything was heard before.
 func (c *Client) inquire(ctx context.Context, a signal.Ask, t table, r Range) (table, error) {
 	q := inquiry{grain: newGrain(r.Bin, c.replicas), ask: a}
+	q.native = c.able.native()
 	if t.silent() {
 		return c.counts(ctx, q.columns()[:1], r, 0)
 	}

@@ -3,6 +3,7 @@ package measure_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -303,6 +304,11 @@ func testOtherRatios(t *testing.T, s server) {
 			want[i] = counted(0, 2)
 		}
 		compare(t, got, r, want)
+	})
+	t.Run("many bins that end at no multiple of their length", func(t *testing.T) {
+		r := measure.Range{From: t0.Add(61 * second), To: t0.Add(61*second + 100*4*second), Bin: 4 * second}
+		got := c.Read(t.Context(), []signal.Ask{{Kind: signal.Ratio, Metric: "long_total", Part: `code="500"`}}, r)[0]
+		compare(t, got, r, slices.Repeat([]signal.Bin{counted(0, 4)}, 100))
 	})
 	t.Run("nothing has the labels", func(t *testing.T) {
 		got := c.Read(t.Context(), []signal.Ask{{Kind: signal.Ratio, Metric: "long_total", Match: `slot="green"`}}, two)[0]

@@ -45,8 +45,9 @@ type question struct {
 
 // phrase gives the question for an ask counted in bins. Series that differ in the replica labels
 // alone are taken for twins.
-func phrase(a signal.Ask, bin signal.Duration, replicas []string) (question, error) {
+func phrase(a signal.Ask, bin signal.Duration, replicas []string, native bool) (question, error) {
 	g := newGrain(bin, replicas)
+	g.native = native
 	switch a.Kind {
 	case signal.Ratio:
 		return g.ratio(a), nil
@@ -70,6 +71,7 @@ type grain struct {
 	bin      string
 	length   time.Duration // of a bin
 	replicas []string
+	native   bool // the server knows native histograms
 }
 
 func newGrain(bin signal.Duration, replicas []string) grain {
@@ -110,7 +112,15 @@ func (g grain) quantile(a signal.Ask) question {
 	if len(a.Over) > 0 {
 		q.columns = append(q.columns, column{colBucket, classic + " and " + g.shared(a, g.now)})
 	}
+	if !g.native {
+		q.columns = slices.DeleteFunc(q.columns, ofNative)
+	}
 	return q
+}
+
+// ofNative tells whether a column is about native histograms, which not every server knows.
+func ofNative(c column) bool {
+	return c.name == colNative || c.name == colNativeTotal || strings.HasPrefix(c.name, colFraction)
 }
 
 // shared gives the ends of buckets that all of the histograms have. At an end that only some have, as those of two
@@ -185,11 +195,11 @@ func (c column) tagged() string {
 }
 
 // selector selects a metric's series by lists of matchers; without a metric the matchers must name
-// it. A name that PromQL has no bare form for is quoted.
+// it. A name that PromQL has no bare form for is matched by the label __name__, which every server knows.
 func selector(metric string, matches ...string) string {
 	var list []string
 	if metric != "" && !model.LegacyValidation.IsValidMetricName(metric) {
-		list, metric = append(list, fmt.Sprintf("%q", metric)), ""
+		list, metric = append(list, fmt.Sprintf("__name__=%q", metric)), ""
 	}
 	for _, m := range matches {
 		if m = strings.Trim(m, ", \t\n"); m != "" {

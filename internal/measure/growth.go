@@ -78,7 +78,7 @@ func (c *Client) climbs(ctx context.Context, a signal.Ask, first, last signal.In
 		return unknown(reading, cause, detail), nil
 	}
 	if len(pods) == 0 {
-		return c.mismatch(ctx, unknown(reading, signal.Empty, "no series matches, now or since the first traffic"), a, last), nil
+		return c.instead(ctx, unknown(reading, signal.Empty, "no series matches, now or since the first traffic"), a, last), nil
 	}
 	var stable []trend.Pod
 	if a.Beside != "" && !a.Since.IsZero() {

@@ -119,9 +119,17 @@ scrape_configs:
 
 var listening = regexp.MustCompile(`msg="Listening on".* address=(\S+)`)
 
-// listen runs Prometheus until the test ends and gives its address once it is ready. The shell in
-// between ends it even if the test dies, as its standard input is closed then.
+// listen runs Prometheus until the test ends and gives its address once it is ready.
 func listen(t *testing.T, program string, args ...string) string {
+	t.Helper()
+	address := listenFor(t, listening, program, args...)
+	ready(t, "http://"+address+"/-/ready")
+	return address
+}
+
+// listenFor runs a server until the test ends and gives the address that its log says. The shell in
+// between ends it even if the test dies, as its standard input is closed then.
+func listenFor(t *testing.T, says *regexp.Regexp, program string, args ...string) string {
 	t.Helper()
 	run := exec.Command("sh", append([]string{"-c", `"$@" </dev/null & p=$!; read -r _; kill -9 $p; wait $p`, "sh", program}, args...)...)
 	leash, err := run.StdinPipe()
@@ -136,7 +144,7 @@ func listen(t *testing.T, program string, args ...string) string {
 		t.Fatal(err)
 	}
 	address, drained := make(chan string, 1), make(chan struct{})
-	go follow(log, address, drained)
+	go follow(log, says, address, drained)
 	t.Cleanup(func() {
 		leash.Close()
 		<-drained
@@ -144,21 +152,20 @@ func listen(t *testing.T, program string, args ...string) string {
 	})
 	select {
 	case a := <-address:
-		ready(t, "http://"+a+"/-/ready")
 		return a
 	case <-drained:
-		t.Fatal("prometheus ended before it listened")
+		t.Fatalf("%s ended before it listened", program)
 	case <-time.After(20 * time.Second):
-		t.Fatal("prometheus did not listen in 20 s")
+		t.Fatalf("%s did not listen in 20 s", program)
 	}
 	return ""
 }
 
 // follow reads a log to its end and sends the first address that it names.
-func follow(log io.Reader, address chan<- string, drained chan<- struct{}) {
+func follow(log io.Reader, says *regexp.Regexp, address chan<- string, drained chan<- struct{}) {
 	defer close(drained)
 	for lines := bufio.NewScanner(log); lines.Scan(); {
-		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
+		if m := says.FindStringSubmatch(lines.Text()); m != nil {
 			select {
 			case address <- m[1]:
 			default:

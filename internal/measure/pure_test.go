@@ -21,7 +21,7 @@ func TestSelector(t *testing.T) {
 		{"x_total", []string{"", " "}, "x_total"},
 		{"x_total", []string{`a="1"`, ""}, `x_total{a="1"}`},
 		{"x_total", []string{` a="1", `, `b=~"5.."`}, `x_total{a="1",b=~"5.."}`},
-		{"x.total", []string{`a="1"`}, `{"x.total",a="1"}`},
+		{"x.total", []string{`a="1"`}, `{__name__="x.total",a="1"}`},
 		{"", []string{`__name__=~"x|y"`}, `{__name__=~"x|y"}`},
 	} {
 		if got := selector(tc.metric, tc.matches...); got != tc.want {
@@ -32,7 +32,7 @@ func TestSelector(t *testing.T) {
 
 func TestPhrase(t *testing.T) {
 	ratio := signal.Ask{Kind: signal.Ratio, Metric: "x", Part: `code="500"`}
-	q, err := phrase(ratio, signal.Duration(90*time.Second), nil)
+	q, err := phrase(ratio, signal.Duration(90*time.Second), nil, true)
 	if err != nil {
 		t.Fatal(err)
 	}

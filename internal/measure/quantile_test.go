@@ -149,9 +149,4 @@ func testQuantiles(t *testing.T, s server, cases []quantileCase) {
 		got := c.Read(t.Context(), []signal.Ask{{Kind: signal.Quantile, Metric: metricOf("quantile", 1), Match: `slot="green"`, Q: 0.5}}, r)[0]
 		checkUnknown(t, got, signal.Mismatch, "has 2 series, but none with slot=")
 	})
-	t.Run("a summary is no histogram", func(t *testing.T) {
-		r := measure.Range{From: t0.Add(minute), To: t0.Add(3 * minute), Bin: minute}
-		got := c.Read(t.Context(), []signal.Ask{{Kind: signal.Quantile, Metric: "summary_seconds", Q: 0.5}}, r)[0]
-		checkUnknown(t, got, signal.Empty, "no series")
-	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -47,7 +46,8 @@ func (c *Client) read(ctx context.Context, a signal.Ask, r Range) signal.Reading
 	case signal.Query:
 		c = c.inOwnWords()
 	}
-	q, err := phrase(a, r.Bin, c.replicas)
+	native := c.able.native()
+	q, err := phrase(a, r.Bin, c.replicas, native)
 	if err != nil {
 		return unknown(reading, signal.QueryError, err.Error())
 	}
@@ -56,7 +56,10 @@ func (c *Client) read(ctx context.Context, a signal.Ask, r Range) signal.Reading
 		return c.number(ctx, reading, q, r)
 	}
 	t, err := c.counts(ctx, q.columns, r, q.lookback)
-	if err != nil {
+	switch {
+	case err != nil && a.Kind == signal.Quantile && native && c.lacksNative(ctx, err):
+		return c.read(ctx, a, r)
+	case err != nil:
 		cause, detail := explain(err)
 		return unknown(reading, cause, detail)
 	}
@@ -68,7 +71,7 @@ func (c *Client) read(ctx context.Context, a signal.Ask, r Range) signal.Reading
 	}
 	reading = c.count(ctx, reading, a, q, t, r)
 	if reading.Cause == signal.Empty {
-		reading = c.mismatch(ctx, reading, a, r.To)
+		reading = c.instead(ctx, reading, a, r.To)
 	}
 	switch a.Kind {
 	case signal.Rate:
@@ -113,22 +116,6 @@ func (c *Client) count(ctx context.Context, reading signal.Reading, a signal.Ask
 	}
 	reading.Bins = events(t, found, r)
 	spoil(reading.Bins, signal.Duration(newGrain(r.Bin, nil).lately()))
-	return reading
-}
-
-// mismatch tells a metric that has series, but none with the labels that were asked for, from one that is
-// not there.
-func (c *Client) mismatch(ctx context.Context, reading signal.Reading, a signal.Ask, at signal.Instant) signal.Reading {
-	labels := strings.Trim(a.Match, ", ")
-	a.Match = ""
-	sels := selectors([]signal.Ask{a})
-	if labels == "" || len(sels) == 0 {
-		return reading
-	}
-	v, err := c.instant(ctx, fmt.Sprintf("count(%s)", strings.Join(sels, " or ")), at.Time(), 1)
-	if err == nil && len(v) == 1 {
-		return unknown(reading, signal.Mismatch, fmt.Sprintf("%s has %.0f series, but none with %s, now or in the hour before", a.Metric, float64(v[0].Value), labels))
-	}
 	return reading
 }
 

@@ -25,6 +25,7 @@ func TestPrometheus(t *testing.T) {
 	recordFreshness(h)
 	recordAlerts(h)
 	recordMemory(h)
+	recordNatures(h)
 	recordIstio(t, h)
 	live, custom := startTarget(t), startTarget(t)
 	s := startPrometheus(t, h, live.address(), custom.address())
@@ -41,6 +42,8 @@ func TestPrometheus(t *testing.T) {
 	t.Run("alerts", func(t *testing.T) { testAlerts(t, s) })
 	t.Run("rules", func(t *testing.T) { testRules(t, s) })
 	t.Run("growth", func(t *testing.T) { testGrowth(t, s) })
+	t.Run("natures", func(t *testing.T) { testNatures(t, s) })
+	t.Run("names", func(t *testing.T) { testNames(t, s) })
 }
 
 func recordFreshness(h *history) {

@@ -64,6 +64,7 @@ const (
 	Warming    Cause = "WarmingUp"      // beyond the bound, but falling since the first traffic
 	NoBaseline Cause = "NoBaseline"     // what it is compared with was not measured
 	Mismatch   Cause = "LabelsMismatch" // the metric is there, but nothing has the labels that are asked for
+	WrongKind  Cause = "WrongKind"      // the metric is there, but is no such thing as is asked for
 	Duplicates Cause = "Duplicates"     // one pod is scraped twice, and its events are counted twice
 	First      Cause = "FirstSeen"      // what a counter had when it was first seen would count in one bin
 	Aggregated Cause = "Aggregated"     // a sum over several targets fell: one of them went
@@ -97,6 +98,7 @@ var words = map[Cause]string{
 	Warming:    "beyond the bound, but falling since the first traffic: it is warming up",
 	NoBaseline: "what it is compared with was not measured",
 	Mismatch:   "the metric has series, but none with these labels: was a label renamed, or is the slot not scraped?",
+	WrongKind:  "the metric is of another kind than is asked for: is it a summary, or without buckets?",
 	Duplicates: "a pod is scraped twice, so its events count twice: is there a second monitor?",
 	First:      "a series was first seen with what it had counted before: its target was found late, or a label is written otherwise",
 	Aggregated: "a sum over several pods falls when one of them goes, and can't be counted by: keep the labels instance or pod, or have the rule record increases",
