@@ -370,6 +370,27 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
+// A metric's name is any that Prometheus takes, but for what is an expression; in a list it is no regular expression.
+func TestNamesOfMetrics(t *testing.T) {
+	for _, name := range []string{"http_requests_total", "job:requests:rate5m", "http.server.request.duration", "dotnet.gc.pause-time", "jvm/memory", "запросы", "要求.数", "1st"} {
+		plan := parse(t, one("name: a, rate: {metric: '"+name+"', match: '\"service.name\"=\"${deployment}\"'}"))
+		if got := plan.Questions[0].Metric; got != name {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+	for _, name := range []string{"", "a b", "rate(a[5m])", `a{b="c"}`, "a}", `"a"`, "a`", "a[5m]", "a, b", "a == b", "${slot}_total", "a\n", `a\b`, "a;b", "a#"} {
+		p := read(t, one("name: a, rate: {metric: m}"))
+		p.Spec.Signals[0].Rate.Metric = v1alpha1.MetricName(name)
+		if _, errs := policy.Parse(p, defaults()); len(errs) != 1 || !strings.Contains(errs[0].Error(), "is no metric's name") {
+			t.Errorf("%q: %v", name, errs)
+		}
+	}
+	plan := parse(t, one("name: a, ratio: {parts: [cache.hits], wholes: [cache.hits, cache.misses]}"))
+	if q := plan.Questions[0]; q.Match != `__name__=~"cache\\.hits|cache\\.misses"` || q.Part != `__name__=~"cache\\.hits"` {
+		t.Errorf("asks for %s, and %s of it", q.Match, q.Part)
+	}
+}
+
 func TestAcceptsPromQLOfAllKinds(t *testing.T) {
 	for _, signal := range []string{
 		`name: a, ratio: {metric: m, match: 'a="x",b!="y",c=~"z|${version}.*",d!~''w'',', part: 'code=~"5\\d\\d"'}`,

@@ -10,7 +10,8 @@ import (
 )
 
 var (
-	metricName  = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*$`)
+	// metricName is any UTF-8 but what tells that it is an expression, or a selector with labels. The schema has the same.
+	metricName  = regexp.MustCompile(`^[^\s\x00-\x1f\x7f\x22\x27\x60\x5c\x5b\x5d{}(),;=<>!|&$#]+$`)
 	placeholder = regexp.MustCompile(`\$\{[^}]*\}?`)
 )
 

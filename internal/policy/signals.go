@@ -166,9 +166,9 @@ func (r *reader) named(path string, metrics []v1alpha1.MetricName) string {
 	}
 	var names []string
 	for i, m := range metrics {
-		names = append(names, r.metric(fmt.Sprintf("%s[%d]", path, i), m))
+		names = append(names, regexp.QuoteMeta(r.metric(fmt.Sprintf("%s[%d]", path, i), m)))
 	}
-	return fmt.Sprintf(`__name__=~"%s"`, strings.Join(names, "|"))
+	return fmt.Sprintf("__name__=~%q", strings.Join(names, "|"))
 }
 
 func (r *reader) quantile(path string, in v1alpha1.Quantile) release.Question {

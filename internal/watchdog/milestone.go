@@ -184,7 +184,7 @@ func numberOf(r signal.Reading) signal.Number {
 // Overall gives the question for a Quantile of a whole time, of a native histogram or else of a classic one.
 func Overall(a signal.Ask, long signal.Duration) signal.Ask {
 	increase := func(suffix string) string {
-		return fmt.Sprintf("increase(%s%s{%s}[%ds])", a.Metric, suffix, a.Match, int64(long.D().Seconds()))
+		return fmt.Sprintf("increase({__name__=%q,%s}[%ds])", a.Metric+suffix, a.Match, int64(long.D().Seconds()))
 	}
 	a.Kind, a.Over = signal.Query, nil
 	a.PromQL = fmt.Sprintf("histogram_quantile(%s, sum(%s)) or histogram_quantile(%s, sum by (le) (%s))", a.Q, increase(""), a.Q, increase("_bucket"))

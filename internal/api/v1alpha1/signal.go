@@ -1,9 +1,9 @@
 package v1alpha1
 
-// MetricName is the name of a metric.
+// MetricName is the name of a metric, as it is exported: http_requests_total, or http.server.request.duration.
 //
 // +kubebuilder:validation:MaxLength=256
-// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z_:][a-zA-Z0-9_:]*$')",message="not a metric's name; write the bare name, and labels in match"
+// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[^\s\x00-\x1f\x7f\x22\x27\x60\x5c\x5b\x5d{}(),;=<>!|&$#]+$')`,message="not a metric's name; write the bare name, and labels in match"
 type MetricName string
 
 // Selector is a list of PromQL label matchers without the braces. It may hold the placeholders
