@@ -16,7 +16,7 @@ func (o Options) Asking(c *measure.Client) Options {
 	}
 	o.Interval = func(ctx context.Context, asks []signal.Ask, at signal.Instant) (signal.Duration, error) {
 		f := c.Newest(ctx, asks, at)
-		if f.Cause.Unanswered() {
+		if f.Cause == signal.Away || f.Cause == signal.Timeout {
 			return 0, errors.New(f.Detail)
 		}
 		return f.Interval, nil

@@ -268,6 +268,19 @@ func TestAServerThatCannotBeAskedEndsIt(t *testing.T) {
 	}
 }
 
+// One that turns questions away, or answers in part, makes the release blind, by its own words; each check says so.
+func TestAServerThatTurnsQuestionsAwayIsNoVerdict(t *testing.T) {
+	for _, cause := range []signal.Cause{signal.Throttled, signal.Refused, signal.Incomplete} {
+		r, err := backtest.Run(t.Context(), backtest.Options{Plan: of("good"), Candidate: "green", Cutover: cutover, Until: cutover.Add(hour),
+			Fetch: func(_ context.Context, asks []signal.Ask, _ watchdog.Span, _ signal.Duration) []signal.Reading {
+				return []signal.Reading{{Signal: asks[0].Signal, Cause: cause, Detail: "no org id"}}
+			}})
+		if err != nil || r.Decision.Verdict != "blind" || !strings.Contains(r.Decision.Reason, string(cause)+" (no org id)") {
+			t.Errorf("%s: %+v, %v; want blind, and why", cause, r.Decision, err)
+		}
+	}
+}
+
 func worst(all []backtest.Transition) string {
 	rank := []string{"rollback", "consider", "investigate", "blind", "proceed"}
 	for _, tier := range rank {

@@ -129,7 +129,7 @@ func (s *shelf) volume(ctx context.Context, a signal.Ask, end signal.Instant, bi
 
 // heard ends the backtest if a server could not be asked: of the past that is no verdict but an error.
 func (s *shelf) heard(r signal.Reading) signal.Reading {
-	if r.Cause.Unanswered() {
+	if r.Cause == signal.Away || r.Cause == signal.Timeout {
 		s.fail(fmt.Errorf("ask for %s: %s", r.Signal, r.Detail))
 	}
 	return r

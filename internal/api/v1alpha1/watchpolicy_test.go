@@ -74,6 +74,9 @@ func TestAPIServerRefuses(t *testing.T) {
 
 		"no traffic":           {edit{"virtualService: shop\n", "\n"}, []string{"spec.traffic.virtualService", "Required"}},
 		"metric with a filter": {edit{"requests: {metric: http_requests_total,", "requests: {metric: 'http_requests_total{a=\"b\"}',"}, []string{"spec.traffic.requests.metric", "write the bare name, and labels in match"}},
+		"metric in quotes":     {edit{"requests: {metric: http_requests_total,", "requests: {metric: '\"http.requests\"',"}, []string{"spec.traffic.requests.metric", "write the bare name"}},
+		"metric of a function": {edit{"requests: {metric: http_requests_total,", "requests: {metric: 'rate(a[5m])',"}, []string{"spec.traffic.requests.metric", "write the bare name"}},
+		"two words":            {edit{"requests: {metric: http_requests_total,", "requests: {metric: 'a b',"}, []string{"spec.traffic.requests.metric", "write the bare name"}},
 		"unknown placeholder":  {edit{errorRate, strings.Replace(errorRate, "${slot}", "${pod}", 1)}, []string{"spec.signals[0].ratio.match", "unknown placeholder; write ${slot}, ${namespace}, ${deployment}, ${host} or ${version}"}},
 		"placeholder in part":  {edit{"5..", "${color}"}, []string{"spec.signals[0].ratio.part", "unknown placeholder"}},
 		"placeholder in query": {edit{queue, "query: 'up{a=\"${sloT}\"}'"}, []string{"spec.signals[2].query", "unknown placeholder"}},
@@ -190,6 +193,7 @@ func TestAPIServerAccepts(t *testing.T) {
 		"all fields":                {},
 		"subsets of one host":       {"{host: shop-green}", "{host: shop, subset: green}", "{host: shop-blue}", "{host: shop, subset: blue}"},
 		"ratio of several counters": {errorRate, `ratio: {match: 'deployment="${slot}"', parts: [hits_total], wholes: [hits_total, misses_total]}`},
+		"names with dots":           {"requests: {metric: http_requests_total, match: 'deployment=", "requests: {metric: http.server.request.count, match: '\"service.name\"=", "shop_query_duration_seconds", "запросы/секунд-ы"},
 		"subset beside none":        {"{host: shop-green}", "{host: shop-blue, subset: green}"},
 		"all placeholders":          {queue, `query: 'up{a="${slot}",b="${namespace}",c="${deployment}",d="${version}",e="${host}"}'`},
 		"a dollar in a pattern":     {`5..`, `5..$`},
