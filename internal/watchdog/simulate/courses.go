@@ -381,8 +381,10 @@ func Courses() []Course {
 				s.Remove()
 				time.Sleep(5 * sec)
 				s.Restore(Brief())
+				w.Until(func() bool { _, state, _ := s.Release(1); return state.Over() })
+				s.Scale(Green, 3) // the last step is not done by a process that has only the release's own word for it
 			},
-			Want: []release.Phase{release.Orphaned}, Moves: []int{1},
+			Want: []release.Phase{release.Orphaned}, Replicas: 3, Moves: []int{1},
 			Paged: []release.Code{release.CodeRollback},
 		},
 	}
