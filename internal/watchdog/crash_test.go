@@ -25,7 +25,7 @@ var downs = []time.Duration{0, 20 * time.Second, 10 * time.Minute, 2 * time.Hour
 
 // Undisturbed, every course ends as it says.
 func TestCourses(t *testing.T) {
-	for _, c := range simulate.Courses() {
+	for _, c := range append(simulate.Courses(), simulate.MadeAgain()) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			play(t, c, nil)
