@@ -410,12 +410,8 @@ func (c *cluster) saveLedger(ctx context.Context, p watchdog.Policy, ledger rele
 	next := *old.Status.DeepCopy()
 	next.ObservedGeneration, next.Ledger = p.Generation, ledger
 	var errs []error
-	pending, beside := notedAs(watchdog.ReasonEditPending, old.Status.Conditions, p.Generation), notedAs(watchdog.ReasonOtherRoutes, old.Status.Conditions, p.Generation)
+	pending := editPending(old.Status.Conditions, p.Generation)
 	for _, x := range problems {
-		if x.Reason == watchdog.ReasonOtherRoutes {
-			beside.Status, beside.Reason, beside.Message = "True", "Found", x.Message
-			continue
-		}
 		if x.Reason == watchdog.ReasonEditPending {
 			pending.Status, pending.Reason, pending.Message = "True", "ReleaseActive", x.Message
 			continue
@@ -429,9 +425,6 @@ func (c *cluster) saveLedger(ctx context.Context, p watchdog.Policy, ledger rele
 	wasPending := condition(old.Status.Conditions, watchdog.ReasonEditPending)
 	if pending.Message != "" {
 		next.Conditions = append(next.Conditions, pending)
-	}
-	if beside.Message != "" {
-		next.Conditions = append(next.Conditions, beside)
 	}
 	// What was seen of the bounds stands while they are the same.
 	if v := condition(old.Status.Conditions, policy.ConditionVisible); v != nil && p.Plan != nil && v.ObservedGeneration == p.Generation {
@@ -492,9 +485,9 @@ func (c *cluster) saveCondition(ctx context.Context, old *v1alpha1.WatchPolicy, 
 	return saved, nil
 }
 
-// notedAs begins a condition of a policy's generation; it keeps since when it has been so.
-func notedAs(kind string, all []gwsignal.Condition, generation int64) gwsignal.Condition {
-	c := gwsignal.Condition{Type: kind, LastTransitionTime: now(), ObservedGeneration: generation}
+// editPending begins the condition EditPending of a policy's generation; it keeps since when it has been so.
+func editPending(all []gwsignal.Condition, generation int64) gwsignal.Condition {
+	c := gwsignal.Condition{Type: watchdog.ReasonEditPending, LastTransitionTime: now(), ObservedGeneration: generation}
 	if was := condition(all, c.Type); was != nil {
 		c.LastTransitionTime = was.LastTransitionTime
 	}

@@ -47,7 +47,6 @@ func readRoutes(spec node, kind Kind) []Route {
 			Kind:         kind,
 			Index:        i,
 			Key:          matchDigest(n.field("match")),
-			Part:         part(n.field("match")),
 			Destinations: readDestinations(n.field("route"), left),
 		}
 		left -= len(route.Destinations)
@@ -61,22 +60,6 @@ func readRoutes(spec node, kind Kind) []Route {
 	}
 	distinguish(routes)
 	return routes
-}
-
-// part tells whether every clause of a match asks for more than where a request goes.
-func part(match node) bool {
-	clauses, _ := match.value.([]any)
-	for _, c := range clauses {
-		clause, _ := c.(map[string]any)
-		asks := false
-		for _, field := range []string{"headers", "withoutHeaders", "queryParams", "sourceLabels", "authority"} {
-			asks = asks || clause[field] != nil
-		}
-		if !asks {
-			return false
-		}
-	}
-	return len(clauses) > 0
 }
 
 func readDestinations(list node, most int) []Weighted {

@@ -42,10 +42,6 @@ type Route struct {
 	// its name, else a digest of its matches. It is unique among the routes of its kind.
 	Key string
 
-	// Part is whether every match asks for a header, a query parameter, a source or a host, so that the rest of the requests goes
-	// another way.
-	Part bool
-
 	Destinations []Weighted
 }
 

@@ -45,27 +45,6 @@ func Watch(vs VirtualService, slots [2]Slot, names []string, remembered map[stri
 	return watched, append(problems, immovable(vs, slots)...)
 }
 
-// Pins gives the HTTP routes that lead to one slot alone, as far as is remembered, and so are not watched unless they are
-// named: what they lead there is counted and not moved.
-func Pins(vs VirtualService, slots [2]Slot, names []string, remembered map[string][]Place) (pins []WatchedRoute) {
-	for _, route := range vs.HTTP {
-		if len(names) == 0 && len(ledTo(route, slots, vs.Namespace, remembered[route.Key])) == 1 {
-			pins = append(pins, watch(route, slots, vs.Namespace))
-		}
-	}
-	return pins
-}
-
-// Leading gives the routes of another VirtualService of the same namespace that lead to a slot, of whatever kind.
-func Leading(vs VirtualService, slots [2]Slot) (found []WatchedRoute) {
-	for _, route := range slices.Concat(vs.HTTP, vs.TCP, vs.TLS) {
-		if len(ledTo(route, slots, vs.Namespace, nil)) > 0 {
-			found = append(found, watch(route, slots, vs.Namespace))
-		}
-	}
-	return found
-}
-
 // Remember adds the slots' destinations that the HTTP routes lead to now to those that they are remembered to
 // have led to, and forgets routes that are no more, and destinations that are no slot's any more. It goes by what
 // stands in the routes alone: what a policy calls its slots' destinations was never seen there for that. It

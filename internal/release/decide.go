@@ -2,7 +2,6 @@ package release
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
 	"github.com/knowledgebeast/greenwatch/internal/schedule"
@@ -22,7 +21,6 @@ const (
 	withheldFleet      = "Fleet"
 	withheldNamespace  = "Namespace"
 	withheldShares     = "SharesUnknown"
-	withheldPinned     = "Pinned"
 	withheldSoleDecide = "Decided"
 )
 
@@ -87,8 +85,6 @@ func (t *turn) forbidden() (reason, why string) {
 		return withheldLate, fmt.Sprintf("more than %s after cutover a person decides", limits.AutomaticFor)
 	case !t.known():
 		return withheldShares, "the shares are unknown: " + o.World.Problem
-	case o.World.Most(t.candidate().Slot) == 0:
-		return withheldPinned, "its traffic comes by " + t.pinned() + ", which greenwatch does not move: lead it back yourself"
 	case t.bothSides():
 		return withheldBothSides, "stable is as bad: " + o.Stable.Reason
 	case t.stableFails():
@@ -109,22 +105,11 @@ func (t *turn) spent() string {
 		Spec{Policy: t.o.Spec.Policy, Number: t.o.Spec.Spent}.Name(), writer(t.o.World))
 }
 
-// pinned names the routes that lead to the candidate and are not watched.
-func (t *turn) pinned() string {
-	var keys []string
-	for _, r := range t.o.World.Pins {
-		if r.Shares[t.candidate().Slot] > 0 {
-			keys = append(keys, "route "+r.Key)
-		}
-	}
-	return orElse(clip(strings.Join(keys, ", "), 200), "no watched route")
-}
-
 // bothSides tells whether stable has traffic and is as bad: moving there can't help. One that was scaled to 0 can be
 // scaled up; while that goes on nothing is held against it but what it serves.
 func (t *turn) bothSides() bool {
 	v := t.o.World.Slot(t.stable().Slot)
-	if t.o.Stable == nil || t.o.Stable.Tier != judge.Rollback || t.o.World.Main(v.Slot) == 0 {
+	if t.o.Stable == nil || t.o.Stable.Tier != judge.Rollback || t.o.World.Most(v.Slot) == 0 {
 		return false
 	}
 	warming := t.s.Phase == RollingBack || v.Wanted == 0

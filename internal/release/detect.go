@@ -103,7 +103,7 @@ func firstSight(l Ledger, open []Open, w World, now signal.Instant) (Ledger, []S
 		return l, nil
 	}
 	a, b := w.Slots[0], w.Slots[1]
-	if w.carries(a.Slot) == 0 || w.carries(b.Slot) == 0 {
+	if w.Most(a.Slot) == 0 || w.Most(b.Slot) == 0 {
 		return l, nil
 	}
 	candidate, stable := a, b
@@ -156,15 +156,6 @@ func (l Ledger) Replaced(s Spec) bool {
 	return ok && a.Release >= s.Number && a.Revision != s.Candidate.Revision && (s.Service == nil || l.has(s.Service, s.Candidate.Slot))
 }
 
-// carries gives the greatest share of a slot over the watched routes, or, where there is none, over those that take
-// whatever comes: what is pinned beside a watched route, a preview say, begins no release.
-func (w World) carries(slot string) float64 {
-	if len(w.Routes) > 0 {
-		return w.Most(slot)
-	}
-	return w.Main(slot)
-}
-
 // less tells whether a carries less traffic than b, or as much and is the younger.
 func less(w World, a, b SlotView) bool {
 	x, y := carried(w, a.Slot), carried(w, b.Slot)
@@ -189,7 +180,7 @@ func isNew(l Ledger, open []Open, w World, v SlotView) bool {
 	if !v.Found {
 		return false
 	}
-	traffic := w.carries(v.Slot) > 0
+	traffic := w.Most(v.Slot) > 0
 	if a, ok := accepted(l, v.Slot); ok && a.Revision == v.Revision {
 		return a.Ended == RolledBack && traffic && !watches(open, a.Release)
 	}
@@ -238,7 +229,7 @@ func rolledBack(l Ledger, open []Open, s Side) bool {
 // had as stable, if that still is where it was.
 func stableFor(l Ledger, w World, candidate string) Side {
 	other := otherSlot(w, candidate)
-	if w.carries(other.Slot) > w.carries(candidate) || w.carries(candidate) == 0 {
+	if w.Most(other.Slot) > w.Most(candidate) || w.Most(candidate) == 0 {
 		return side(other)
 	}
 	for _, past := range []*Side{l.Carrier, l.Stable} {

@@ -247,27 +247,6 @@ func TestThirdDestinationsHoldNoCutoverBack(t *testing.T) {
 	newSim(t).at(time.Minute, beside(map[string]float64{green: 0, blue: 0})).at(5*time.Minute, shares(0, "ann")).until(6 * time.Minute).phase(release.RolledBack)
 }
 
-// The life of a release whose first traffic comes by a header's route that leads to it alone.
-func TestACanaryByHeader(t *testing.T) {
-	header := release.RouteView{Key: "header", Part: true, Shares: map[string]float64{green: 1, blue: 0}}
-	def := release.RouteView{Key: "default", Shares: map[string]float64{blue: 1, green: 0}}
-	by := func(routes []release.RouteView, pins ...release.RouteView) func(*sim) {
-		return func(s *sim) { s.world.Routes, s.world.Pins = routes, pins }
-	}
-	led := release.RouteView{Key: "default", Shares: map[string]float64{green: 1}, Ports: map[string]int64{blue: 0, green: 0}}
-	s := newSim(t).at(0, by(nil, def)).at(time.Minute, by(nil, header, def)).errors(green, 20*time.Minute, forever, 0.2)
-	s.until(50 * time.Second).phase(release.Deployed)
-	s.until(19 * time.Minute).phase(release.Canary)
-	s.until(30 * time.Minute).happened("24m30s OpenPage RollbackWithheld")
-	s.withheld("Pinned")
-	s.at(31*time.Minute, by([]release.RouteView{led}, header)).until(40 * time.Minute)
-	s.happened("31m0s RollingBack Recheck", "31m0s SetShares Performed")
-	// Taken away again, it is somebody's rollback.
-	newSim(t).at(time.Minute, by(nil, header, def)).at(5*time.Minute, by(nil, def)).until(6 * time.Minute).phase(release.RolledBack)
-	// The default stays with stable though the header's route was moved: no cutover.
-	newSim(t).at(time.Minute, by([]release.RouteView{{Key: "header", Part: true, Shares: map[string]float64{green: 1, blue: 0}}}, def)).until(5 * time.Minute).phase(release.Canary)
-}
-
 func TestMidFlightCountsFromTheFirstSight(t *testing.T) {
 	s := newSim(t)
 	s.spec.MidFlight, s.spec.FirstSeen = true, t0-300

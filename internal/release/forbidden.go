@@ -108,8 +108,6 @@ func inUse(e errand) string {
 		return ""
 	}
 	switch slot := e.a.Candidate.Slot; {
-	case slices.ContainsFunc(e.o.World.Pins, func(r RouteView) bool { return r.Shares[slot] > 0 }):
-		return fmt.Sprintf("slot %s would be scaled to 0 though a route that is not watched leads there", slot)
 	case e.o.World.Known() && shareOf(e.o.World, slot) > 0:
 		return fmt.Sprintf("slot %s would be scaled to 0 with a share of %g", slot, shareOf(e.o.World, slot))
 	case l.Proven.IsZero() || e.o.Now < l.Proven.Add(l.Plan.Limits.KeepCandidateFor):

@@ -281,10 +281,6 @@ func climbScaleDown(t *turn, l *Ladder) {
 	if t.cancelled(l) {
 		return
 	}
-	if t.known() && t.o.World.Reaches(t.candidate().Slot) > 0 {
-		t.finish(l, t.pinned()+" still leads to the candidate's slot")
-		return
-	}
 	if v := t.o.World.Slot(t.candidate().Slot); t.o.World.Live && v.Found && v.Wanted == 0 {
 		t.finish(l, "")
 	}

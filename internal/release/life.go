@@ -21,7 +21,7 @@ func live(t *turn) {
 }
 
 func liveDeployed(t *turn) {
-	if t.o.World.Reaches(t.candidate().Slot) > 0 {
+	if t.o.World.Most(t.candidate().Slot) > 0 {
 		t.s.Phase = Canary
 		liveCanary(t)
 	}
@@ -30,9 +30,9 @@ func liveDeployed(t *turn) {
 func liveCanary(t *turn) {
 	slot := t.candidate().Slot
 	switch {
-	case t.o.World.Reaches(slot) == 0:
+	case t.o.World.Most(slot) == 0:
 		t.taken()
-	case t.o.Plan != nil && (t.o.World.Whole(slot) || !t.s.Cutover.IsZero()):
+	case t.o.Plan != nil && (t.o.World.Least(slot) >= 1 || !t.s.Cutover.IsZero()):
 		t.s.Phase = Watching
 		if t.s.Cutover.IsZero() {
 			t.s.Cutover = max(t.o.Now, t.o.Spec.FirstSeen) // another leader's clock may have been ahead
@@ -43,7 +43,7 @@ func liveCanary(t *turn) {
 }
 
 func liveWatching(t *turn) {
-	if t.o.World.Main(t.candidate().Slot) == 0 {
+	if t.o.World.Most(t.candidate().Slot) == 0 {
 		t.taken()
 		return
 	}

@@ -43,7 +43,7 @@ func (w World) lacks(v SlotView, before bool) bool {
 	case v.Ready > 0:
 		return false
 	case w.Known():
-		return w.Reaches(v.Slot) > 0
+		return w.Most(v.Slot) > 0
 	}
 	return before || v.Found && v.Wanted > 0
 }

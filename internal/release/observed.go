@@ -37,8 +37,6 @@ type RouteView struct {
 	// Ports by slot name: that of the slot's destination in the route, now or when it was last seen there; 0
 	// where it names none. A slot that the route was never seen to lead to is absent.
 	Ports map[string]int64
-	// Part is whether it takes only requests with a header, say, so that the rest goes another way.
-	Part bool
 }
 
 // Takes tells whether traffic of the route can be led to a slot: it leads there, or did.
@@ -55,8 +53,6 @@ type World struct {
 	Slots []SlotView
 	// Routes are the watched ones.
 	Routes []RouteView
-	// Pins are other routes that lead to a slot: to one alone, or of another VirtualService. They are counted, not moved.
-	Pins []RouteView
 	// Writer is the field manager that last set the routes.
 	Writer string
 	// Problem says why the routes can't be read; the shares are unknown then.
@@ -74,31 +70,7 @@ func (w World) Slot(name string) SlotView {
 }
 
 // Known tells whether the shares are known.
-func (w World) Known() bool { return w.Problem == "" && len(w.Routes)+len(w.Pins) > 0 }
-
-// Reaches gives the greatest share of a slot over all routes, those that are not watched, too.
-func (w World) Reaches(slot string) float64 { return max(w.Most(slot), most(w.Pins, slot)) }
-
-// Main is Reaches without the routes that take only a part of the requests.
-func (w World) Main(slot string) float64 { return max(w.Most(slot), most(w.main(), slot)) }
-
-// main gives the pins that take whatever comes.
-func (w World) main() (all []RouteView) {
-	for _, r := range w.Pins {
-		if !r.Part {
-			all = append(all, r)
-		}
-	}
-	return all
-}
-
-func most(routes []RouteView, slot string) float64 {
-	most := 0.0
-	for _, r := range routes {
-		most = max(most, r.Shares[slot])
-	}
-	return most
-}
+func (w World) Known() bool { return w.Problem == "" && len(w.Routes) > 0 }
 
 // Least gives the least share of a slot over the watched routes, and Most the greatest. A route of which third
 // destinations have all says nothing of the slots.
@@ -136,21 +108,16 @@ func (w World) leading() (n int) {
 }
 
 // Most gives the greatest share of a slot over the watched routes.
-func (w World) Most(slot string) float64 { return most(w.Routes, slot) }
-
-// Whole tells whether a slot has all the traffic: all of each watched route that leads to a slot, and nothing but a
-// part of the requests, by a header, say, is pinned to the other.
-func (w World) Whole(slot string) bool {
-	for _, r := range w.main() {
-		if r.leads() && r.Shares[slot] < 1 {
-			return false
-		}
+func (w World) Most(slot string) float64 {
+	most := 0.0
+	for _, r := range w.Routes {
+		most = max(most, r.Shares[slot])
 	}
-	return w.Least(slot) >= 1
+	return most
 }
 
 // Split tells whether a slot's traffic is neither nothing nor all.
-func (w World) Split(slot string) bool { return w.Reaches(slot) > 0 && !w.Whole(slot) }
+func (w World) Split(slot string) bool { return w.Most(slot) > 0 && w.Least(slot) < 1 }
 
 // CheckVerdict is the verdict of one check of the schedule.
 type CheckVerdict struct {

@@ -104,7 +104,7 @@ func (t *turn) accept() (refusal string) {
 	case t.foreignPlan(): // whatever it says of what was done
 	case open && l.Tried && l.FirstShift.IsZero() && !t.known():
 		return "the traffic may have been moved, and the shares are unknown: " + t.o.World.Problem + "; mend that, then say it again"
-	case t.s.Phase == RolledBack || open && t.mayHaveMoved(l) || t.watched() && t.known() && t.o.World.Reaches(t.candidate().Slot) == 0:
+	case t.s.Phase == RolledBack || open && t.mayHaveMoved(l) || t.watched() && t.known() && t.o.World.Most(t.candidate().Slot) == 0:
 		return "the traffic has been moved already; lead it back to the candidate, then accept what is watched then"
 	}
 	t.abandon()
@@ -125,8 +125,6 @@ func (t *turn) rollback(d Decision) (refusal string) {
 		return "its policy is not valid: " + t.o.Invalid + "; mend it, then say it again"
 	case !t.known():
 		return "the shares are unknown: " + t.o.World.Problem + "; mend that, then say it again"
-	case t.watched() && t.o.World.Most(t.candidate().Slot) == 0 && t.o.World.Reaches(t.candidate().Slot) > 0:
-		return "its traffic comes by " + t.pinned() + ", which greenwatch does not move: lead it back yourself"
 	case t.o.World.Most(t.candidate().Slot) == 0 || t.s.Phase == RolledBack:
 		return fmt.Sprintf("the release is %s and has no traffic to move; say it again if it gets some", t.s.Phase)
 	case t.stable().Revision == "":

@@ -48,7 +48,7 @@ func supersede(t *turn) {
 // takes tells whether a newer release takes traffic though it does not say so yet.
 func (t *turn) takes(n Newer) bool {
 	v := t.o.World.Slot(n.Slot)
-	return t.known() && n.Slot != t.candidate().Slot && v.Found && v.Revision == n.Revision && t.o.World.Main(n.Slot) > 0
+	return t.known() && n.Slot != t.candidate().Slot && v.Found && v.Revision == n.Revision && t.o.World.Most(n.Slot) > 0
 }
 
 // replaced tells whether the candidate's slot holds something else, which is no release.
@@ -71,7 +71,7 @@ func takeShares(t *turn) {
 	}
 	slot := t.candidate().Slot
 	t.s.Share = int32(math.Floor(t.o.World.Least(slot)*100 + 1e-9))
-	if t.o.World.Reaches(slot) > 0 && t.s.FirstTraffic.IsZero() {
+	if t.o.World.Most(slot) > 0 && t.s.FirstTraffic.IsZero() {
 		t.s.FirstTraffic = t.o.Now
 		if t.o.Spec.MidFlight {
 			t.s.FirstTraffic = t.o.Spec.FirstSeen
@@ -122,9 +122,6 @@ func (t *turn) readiness() (Readiness, string) {
 // noWayBack says what keeps the traffic of a watched route from being led to stable.
 func (t *turn) noWayBack() string {
 	slot := t.stable().Slot
-	if t.known() && len(t.o.World.Routes) == 0 {
-		return "no route leads, or led, to both slots, and greenwatch adds no new destination to a route"
-	}
 	for _, r := range t.o.World.Routes {
 		if !r.Takes(slot) {
 			return fmt.Sprintf("route %s does not lead to it and was never seen to; greenwatch adds no new destination to a route", r.Key)

@@ -60,12 +60,12 @@ func NewInformers(c Config) (*Informers, error) {
 	return i, nil
 }
 
-// newPair finds objects by their key, and VirtualServices by their namespace, too.
+// newPair needs no index: objects are found by their key.
 func newPair(c Config, namespace string) pair {
 	return pair{
 		deployments: appsinformers.NewDeploymentInformer(c.Client, namespace, 0, cache.Indexers{}),
 		virtualServices: dynamicinformer.NewFilteredDynamicInformer(
-			c.Objects, VirtualServices(), namespace, 0, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc}, nil).Informer(),
+			c.Objects, VirtualServices(), namespace, 0, cache.Indexers{}, nil).Informer(),
 	}
 }
 
@@ -139,19 +139,6 @@ func (i *Informers) Source() Source {
 				return found.routing, nil
 			}
 			return Routing{}, err
-		},
-		Beside: func(_ context.Context, namespace string) (all []Routing, err error) {
-			informer, err := i.informer(KindVirtualService, namespace)
-			if err != nil {
-				return nil, fmt.Errorf("list VirtualServices of %s: %w", namespace, err)
-			}
-			found, err := informer.GetIndexer().ByIndex(cache.NamespaceIndex, namespace)
-			for _, object := range found {
-				if v, ok := object.(*virtualService); ok {
-					all = append(all, v.routing)
-				}
-			}
-			return all, err
 		},
 	}
 }

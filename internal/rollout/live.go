@@ -44,16 +44,6 @@ func Live(apps typedappsv1.AppsV1Interface, objects dynamic.Interface) Source {
 			}
 			return RoutingOf(object), nil
 		},
-		Beside: func(ctx context.Context, namespace string) (all []Routing, err error) {
-			list, err := objects.Resource(VirtualServices()).Namespace(namespace).List(ctx, metav1.ListOptions{})
-			if err != nil {
-				return nil, fmt.Errorf("list VirtualServices of %s: %w", namespace, err)
-			}
-			for i := range list.Items {
-				all = append(all, RoutingOf(&list.Items[i]))
-			}
-			return all, nil
-		},
 	}
 }
 

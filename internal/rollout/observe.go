@@ -18,8 +18,6 @@ type Source struct {
 	Slot func(ctx context.Context, namespace, deployment string) (release.SlotView, error)
 	// Routing reads a VirtualService. One that does not exist is not Found.
 	Routing func(ctx context.Context, namespace, virtualService string) (Routing, error)
-	// Beside reads all VirtualServices of a namespace. It may be nil: then others than the policy's are not known.
-	Beside func(ctx context.Context, namespace string) ([]Routing, error)
 }
 
 // Routing is a VirtualService that was looked for.
@@ -46,8 +44,6 @@ const (
 	TCPRoute                        = Reason(istio.TCPRoute)
 	ShareUndefined                  = Reason(istio.ShareUndefined)
 	SameDestination                 = Reason(istio.SameDestination)
-	// OtherRoutes keeps no policy from being obeyed.
-	OtherRoutes Reason = "OtherRoutes"
 )
 
 // Problem is something that a person has to put right before the policy can be obeyed.
@@ -73,13 +69,6 @@ func Observe(ctx context.Context, plan *release.Plan, memory []release.RouteMemo
 		return Sight{}, fmt.Errorf("observe policy %s/%s: %w", plan.Namespace, plan.Policy, err)
 	}
 	sight := Routes(plan, memory, routing)
-	if src.Beside != nil && len(plan.Slots) == 2 {
-		others, err := src.Beside(ctx, plan.Namespace)
-		if err != nil {
-			return Sight{}, fmt.Errorf("observe policy %s/%s: %w", plan.Namespace, plan.Policy, err)
-		}
-		sight.beside(plan, others)
-	}
 	sight.World.Live = src.Live
 	for _, slot := range plan.Slots {
 		view, err := src.Slot(ctx, plan.Namespace, slot.Deployment)
@@ -113,70 +102,16 @@ func Routes(plan *release.Plan, memory []release.RouteMemory, routing Routing) S
 	if tooMany := overflow(plan, watched); tooMany != nil {
 		problems = append([]Problem{*tooMany}, problems...)
 	}
-	pins := pinned("", istio.Pins(vs, slots, plan.HTTPRoutes, remembered))
-	if len(watched) == 0 && leadToBoth(plan, pins) {
-		problems = slices.DeleteFunc(problems, func(p Problem) bool { return p.Reason == NoRoute })
-	}
 	sight := Sight{
-		World:    release.World{Writer: vs.Writer.Manager, Routes: views(plan, watched, remembered), Pins: pins},
+		World:    release.World{Writer: vs.Writer.Manager, Routes: views(plan, watched, remembered)},
 		Problems: problems,
 		Routes:   remember(istio.Remember(vs, slots, remembered)),
 	}
 	sight.World.Problem = unknownBecause(problems, len(watched) == 0)
 	if sight.World.Problem != "" {
-		sight.World.Routes, sight.World.Pins = nil, nil
+		sight.World.Routes = nil
 	}
 	return sight
-}
-
-// pinned are the views of routes that are counted and not moved.
-func pinned(prefix string, routes []istio.WatchedRoute) (pins []release.RouteView) {
-	for _, r := range routes {
-		pins = append(pins, release.RouteView{Key: prefix + r.Key, Shares: r.Shares, Part: r.Part})
-	}
-	return pins
-}
-
-// leadToBoth tells whether routes that lead to one slot each make a service all the same: a header's to the one, say,
-// beside the default to the other.
-func leadToBoth(plan *release.Plan, pins []release.RouteView) bool {
-	w := release.World{Pins: pins}
-	return w.Reaches(plan.Slots[0].Name) > 0 && w.Reaches(plan.Slots[1].Name) > 0
-}
-
-// mostBeside is how many routes of other VirtualServices are counted and named.
-const mostBeside = 16
-
-// beside counts and names the routes of other VirtualServices of the namespace, the mesh's beside the gateway's or a
-// delegate, that lead to a slot: whoever comes that way is not moved.
-func (s *Sight) beside(plan *release.Plan, others []Routing) {
-	var pins []release.RouteView
-	var named []string
-	for _, r := range others {
-		vs := r.VirtualService
-		if !r.Found || r.Fault != nil || vs.Name == plan.VirtualService {
-			continue
-		}
-		found := istio.Leading(vs, istioSlots(plan))
-		if len(found) == 0 {
-			continue
-		}
-		for i, w := range found { // one that knows a single slot may be a preview of whatever is idle
-			both := w.LeadsTo(DestinationOf(plan.Slots[0]), vs.Namespace) && w.LeadsTo(DestinationOf(plan.Slots[1]), vs.Namespace)
-			found[i].Part = w.Part || !both
-		}
-		pins, named = append(pins, pinned(vs.Name+": ", found)...), append(named, vs.Name)
-	}
-	if len(named) == 0 {
-		return
-	}
-	if s.World.Problem == "" {
-		s.World.Pins = append(s.World.Pins, pins[:min(len(pins), mostBeside)]...)
-	}
-	slices.Sort(named)
-	s.Problems = append(s.Problems, Problem{OtherRoutes, fmt.Sprintf(
-		"VirtualService %s leads to a slot, too: what comes that way is counted, and not moved: a rollback leaves it where it is, and a cutover waits for what is split between both slots",
-		strings.Join(named[:min(len(named), mostBeside)], ", "))})
 }
 
 func unusable(plan *release.Plan, routing Routing) *Problem {

@@ -92,7 +92,6 @@ func TestObserve(t *testing.T) {
 				{Key: "main", Shares: map[string]float64{"blue": 0.9, "green": 0.1}, Ports: noPorts},
 				{Key: "api", Shares: map[string]float64{"blue": 1, "green": 0}, Ports: noPorts},
 			},
-			Pins:   []release.RouteView{{Key: "pinned", Shares: map[string]float64{"blue": 0, "green": 1}}},
 			Writer: "kubectl-edit",
 		},
 		Problems: []Problem{{DeploymentMissing, "slot green: there is no Deployment echo-green in namespace shop"}},
@@ -116,71 +115,6 @@ func TestASlotThatARouteNoLongerLeadsToHasNoShareThere(t *testing.T) {
 	}
 	if diff := cmp.Diff(memory, sight.Routes); diff != "" {
 		t.Error("the memory changed:", diff)
-	}
-}
-
-// A header's route to the candidate beside the default to stable alone is a canary; when the default is led to the
-// candidate, too, it has all. A default that stays with stable is no cutover, whatever a header's route did before.
-func TestAHeaderRouteBesideTheDefault(t *testing.T) {
-	byHeader := "- name: header\n  match: [{headers: {x-canary: {exact: '1'}}}]\n  route: [{destination: {host: echo, subset: green}}]\n"
-	both := []release.RouteMemory{{Key: "header", Destinations: toBlueAndGreen}}
-	for name, c := range map[string]struct {
-		yaml             string
-		memory           []release.RouteMemory
-		known            bool
-		reaches          float64
-		whole            bool
-		stable, withheld float64 // what stable carries; what can be moved from green
-	}{
-		"canary by header":                {byHeader + route("default", "blue 100"), nil, true, 1, false, 1, 0},
-		"the header's led to blue once":   {byHeader + route("default", "blue 100"), both, true, 1, false, 1, 1},
-		"the default is led to green":     {byHeader + route("default", "green 100"), []release.RouteMemory{{Key: "default", Destinations: toBlueAndGreen[:1]}}, true, 1, true, 0, 1},
-		"no header's route":               {route("default", "blue 100"), nil, false, 0, false, 0, 0},
-		"a header's route to stable":      {strings.ReplaceAll(byHeader, "green", "blue") + route("default", "blue 0", "green 100"), nil, true, 1, true, 0, 1},
-		"a path that stays with stable":   {"- name: p\n  match: [{uri: {prefix: /api}}]\n  route: [{destination: {host: echo, subset: blue}}]\n" + route("default", "blue 0", "green 100"), nil, true, 1, false, 1, 1},
-		"one default split, beside third": {route("default", "blue 0", "third 20", "green 80"), nil, true, 1, true, 0, 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := Routes(shopPlan(), c.memory, routing(t, "http:\n"+c.yaml)).World
-			if w.Known() != c.known || w.Reaches("green") != c.reaches || w.Whole("green") != c.whole || w.Main("blue") != c.stable || w.Most("green") != c.withheld {
-				t.Errorf("known %v, green is reached by %v, has all %v, blue carries %v, of green %v can be moved: %+v", w.Known(), w.Reaches("green"), w.Whole("green"), w.Main("blue"), w.Most("green"), w)
-			}
-		})
-	}
-}
-
-// A second VirtualService that leads to a slot is named, and counted; one that leads elsewhere is not.
-func TestOtherVirtualServicesAreNamedAndCounted(t *testing.T) {
-	main := routing(t, "http:\n"+route("main", "blue 0", "green 100"))
-	beside := func(name, yaml string) Routing {
-		r := routing(t, "http:\n"+yaml)
-		r.VirtualService.Name = name
-		return r
-	}
-	for name, c := range map[string]struct {
-		other Routing
-		named bool
-		whole bool
-	}{
-		"the mesh's, left with stable":     {beside("mesh", route("", "blue 100", "green 0")), true, false},
-		"the mesh's, led to the candidate": {beside("mesh", route("", "blue 0", "green 100")), true, true},
-		"a preview of what is idle":        {beside("preview", route("", "blue 100")), true, true},
-		"another service's":                {beside("other", route("", "third 100")), false, true},
-		"the policy's own":                 {beside("echo", route("", "blue 100", "green 0")), false, true},
-		"one that can't be read":           {Routing{Found: true, Fault: errors.New("want a list")}, false, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			src := source(main, release.SlotView{Slot: "echo-blue", Found: true}, release.SlotView{Slot: "echo-green", Found: true})
-			src.Beside = func(context.Context, string) ([]Routing, error) { return []Routing{main, c.other}, nil }
-			sight, err := Observe(t.Context(), shopPlan(), nil, src)
-			if err != nil {
-				t.Fatal(err)
-			}
-			named := len(sight.Problems) == 1 && sight.Problems[0].Reason == OtherRoutes && strings.Contains(sight.Problems[0].Message, c.other.VirtualService.Name)
-			if named != c.named || len(sight.Problems) > 0 && !named || sight.World.Whole("green") != c.whole || !sight.World.Known() {
-				t.Errorf("named %v, all %v: %+v", named, sight.World.Whole("green"), sight)
-			}
-		})
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 const (
 	reasonReleaseRefused = "ReleaseRefused" // its next release can't be made, so that it is not watched
 	ReasonEditPending    = "EditPending"    // an edit of it waits for the next release; it is watched all the same
-	ReasonOtherRoutes    = "OtherRoutes"    // traffic reaches a slot by other VirtualServices; it is watched all the same
 )
 
 // reclaim adds the releases that the ledger has open and the list lacks: whoever took their label away, or lost it,

@@ -38,7 +38,7 @@ var bugs = []bug{
 	{"what stable's own endpoint says is not looked at", "never-worse", "release/decide.go",
 		`return t.o.StableFails != "" && t.o.World.Slot(t.candidate().Slot).Ready > 0`, "return false"},
 	{"what nobody wants any more is not taken for an outage", "blind-is-not-bad", "release/lull.go",
-		"return w.Reaches(v.Slot) > 0", "return w.Reaches(v.Slot) > 0 && v.Wanted > 0"},
+		"return w.Most(v.Slot) > 0", "return w.Most(v.Slot) > 0 && v.Wanted > 0"},
 	{"blind is taken for bad", "blind-is-not-bad", "release/decide.go",
 		"if t.o.Guard.Tier != judge.Rollback {", "if t.o.Guard.Tier != judge.Rollback && t.o.Guard.Tier != judge.Blind {"},
 	{"what fails on both sides is taken for the release", "never-worse", "judge/attribute.go",

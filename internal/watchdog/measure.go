@@ -117,7 +117,7 @@ func (d *Daemon) guard(ctx context.Context, m measurement, o *release.Observed) 
 	o.Guard, o.GuardConsider = &v, m.need.Consider
 	d.ticks.set(m.record.Name(), release.Tick(m.record.State, m.plan, d.guarded(m, o)))
 	d.meter.Guarded(v.Tier, cause(v), m.plan.GuardEvery)
-	if v.Tier == judge.Rollback && o.World.Main(m.stable().Slot) > 0 {
+	if v.Tier == judge.Rollback && o.World.Most(m.stable().Slot) > 0 {
 		s := d.judgeNow(ctx, m, o, m.stable(), rollbackCells, 0)
 		o.Stable = &s
 	}
