@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/knowledgebeast/greenwatch/internal/release"
+	"github.com/knowledgebeast/greenwatch/internal/signal"
 	"github.com/knowledgebeast/greenwatch/internal/watchdog"
 	"github.com/knowledgebeast/greenwatch/internal/watchdog/simulate"
 )
@@ -110,6 +111,80 @@ func TestOneNamespaceWithholdsNobodyElse(t *testing.T) {
 			t.Errorf("the honest one moved %d times, the toys %d times; want 1 and 3", honest.Moves(1), toys.moved())
 		}
 		wantShared(t, w, "evil/NamespaceWithheld", true)
+	})
+}
+
+// A process that begins with caches that are behind counts what the one before it decided: it asks for that, and decides
+// nothing by itself until it knows. A person is obeyed meanwhile. The control is a rollback that nothing was before.
+func TestWhatFormerProcessesDecidedCounts(t *testing.T) {
+	for name, c := range map[string]struct {
+		before, unread, says bool
+		moved                int
+	}{
+		"nothing was":                     {moved: 1},
+		"one was":                         {before: true},
+		"none, and it can't be read":      {unread: true},
+		"it can't be read, a person says": {unread: true, says: true, moved: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			live(t, func(t *testing.T, w *simulate.World) {
+				w.Set(func(s *watchdog.Settings) { s.Breaker.Rollbacks, s.Breaker.Within = 1, signal.Duration(time.Hour) })
+				first, second := w.AddTo("production", "first", week(lone)), w.AddTo("production", "second", week(lone))
+				w.Until(func() bool { return first.Known() && second.Known() })
+				first.Cutover(green, "green-2")
+				second.Cutover(green, "green-2")
+				w.Until(func() bool { return first.In(1, release.Watching)() && second.In(1, release.Watching)() })
+				time.Sleep(20 * time.Minute)
+				w.Lag(30 * time.Minute) // what follows is not in any cache before the end
+				if c.before {
+					first.Serve("green-2", simulate.Bad)
+					w.Until(func() bool { return first.Moves(1) == 1 })
+				}
+				w.Kill(0)
+				if c.unread {
+					w.Fail("Fleet", 1)
+				}
+				second.Serve("green-2", simulate.Bad)
+				time.Sleep(10 * time.Minute)
+				if c.says {
+					second.Say(1, func(p *release.People) { p.Decision = &release.Decision{Choice: release.ChooseRollback, By: "ann"} })
+					w.Lag(100 * time.Millisecond)
+				}
+				time.Sleep(5 * time.Minute)
+				if second.Moves(1) != c.moved {
+					t.Errorf("moved %d times, want %d", second.Moves(1), c.moved)
+				}
+				w.Fail("Fleet", 0)
+				w.Lag(100 * time.Millisecond)
+			})
+		})
+	}
+}
+
+// What a former process decided goes on, though nothing can be read of what else it decided.
+func TestARollbackThatWasDecidedGoesOn(t *testing.T) {
+	live(t, func(t *testing.T, w *simulate.World) {
+		s := w.Add("service", week(lone))
+		s.Cutover(green, "green-2")
+		time.Sleep(20 * time.Minute)
+		w.Fault("main", simulate.Fault{Takes: 8 * time.Second})
+		s.Serve("green-2", simulate.Bad)
+		for range 1200 {
+			if s.Phase(1) == release.RollingBack {
+				break
+			}
+			time.Sleep(time.Second)
+		}
+		if _, state, _ := s.Release(1); state.Ladder == nil || state.Ladder.Step != release.Recheck {
+			t.Fatalf("the release is %s, its ladder %+v; want it to be rechecked", state.Phase, state.Ladder)
+		}
+		w.Kill(0)
+		w.Fail("Fleet", 1)
+		time.Sleep(10 * time.Minute)
+		if s.Moves(1) != 1 {
+			t.Errorf("moved %d times, want once", s.Moves(1))
+		}
+		w.Fail("Fleet", 0)
 	})
 }
 

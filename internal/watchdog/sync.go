@@ -322,8 +322,10 @@ func (d *Daemon) decide(ctx context.Context, r Record, o *release.Observed) (rel
 	if o.Guard == nil || o.Guard.Tier != judge.Rollback {
 		return d.fleet.note(r, release.Advance(r.State, *o)), nil
 	}
-	if err := d.inherit(ctx); err != nil {
-		return r.State, err
+	if r.State.Ladder == nil { // what is decided goes on, whatever others did
+		if err := d.inherit(ctx); err != nil {
+			return r.State, err
+		}
 	}
 	active, ledgers := d.Active(), d.Ledgers()
 	active = slices.DeleteFunc(active, func(o Record) bool { return !d.knows(o, ledgers[Key{o.Namespace, o.Spec.Policy}]) })
