@@ -20,8 +20,5 @@ func Budget(now signal.Instant, generation int64, was *signal.Condition, spent b
 		c.Message = "its queries take more of Prometheus' time per minute than the daemon's file allows one policy (queryBudget): " +
 			"until they do not, only what a rollback rests on is asked, and nothing in the policy's own PromQL; write cheaper queries, or a longer schedule.guardEvery"
 	}
-	if was != nil && was.Status == c.Status && !was.LastTransitionTime.IsZero() {
-		c.LastTransitionTime = was.LastTransitionTime
-	}
-	return c
+	return since(c, was)
 }

@@ -18,8 +18,5 @@ func Measured(now signal.Instant, generation int64, was *signal.Condition, never
 	if never != "" {
 		c.Status, c.Reason, c.Message = "False", measuredNever, never
 	}
-	if was != nil && was.Status == c.Status && !was.LastTransitionTime.IsZero() {
-		c.LastTransitionTime = was.LastTransitionTime
-	}
-	return c
+	return since(c, was)
 }

@@ -71,6 +71,11 @@ func Ready(now signal.Instant, generation int64, was *signal.Condition, errs ...
 	if len(errs) > 0 {
 		c.Status, c.Reason, c.Message = "False", string(ReasonOf(errs[0])), message(errs)
 	}
+	return since(c, was)
+}
+
+// since gives a condition that keeps the time of the last transition from the one that was, which may be nil.
+func since(c signal.Condition, was *signal.Condition) signal.Condition {
 	if was != nil && was.Status == c.Status && !was.LastTransitionTime.IsZero() {
 		c.LastTransitionTime = was.LastTransitionTime
 	}

@@ -33,10 +33,7 @@ func Visible(now signal.Instant, p *v1alpha1.WatchPolicy, plan *release.Plan, wa
 		c.Status, c.Reason = "Unknown", string(unseen.Cause)
 		c.Message = message([]error{fmt.Errorf("the buckets of %s are not known: %s", unseen.Signal, unseen.Detail)})
 	}
-	if was != nil && was.Status == c.Status && !was.LastTransitionTime.IsZero() {
-		c.LastTransitionTime = was.LastTransitionTime
-	}
-	return c
+	return since(c, was)
 }
 
 // unheard gives a signal of which nothing is known in either slot, if there is one.

@@ -134,7 +134,7 @@ func isStable(l Ledger, open []Open, v SlotView) bool {
 	return v.Found && slices.ContainsFunc(open, func(o Open) bool {
 		s := o.Spec.Stable
 		mine := o.Spec.Service == nil || l.has(o.Spec.Service, v.Slot)
-		return l.Knows(o.Spec.Number) && !o.State.Over() && mine && s.Slot == v.Slot && s.Revision == v.Revision
+		return l.Knows(o.Spec.Number) && !o.State.Over() && mine && s.Is(Side{Slot: v.Slot, Revision: v.Revision})
 	})
 }
 
@@ -218,9 +218,8 @@ const spentFor = signal.Duration(24 * 3600e9)
 func rolledBack(l Ledger, open []Open, s Side) bool {
 	a, ok := accepted(l, s.Slot)
 	return ok && a.Revision == s.Revision && (a.RolledBack > 0 || a.Ended == RolledBack) || slices.ContainsFunc(open, func(o Open) bool {
-		c := o.Spec.Candidate
 		moved := o.State.Ladder != nil && !o.State.Ladder.FirstShift.IsZero() // another writer's weights may stand since
-		return l.Knows(o.Spec.Number) && (o.State.rollsBack() || moved) && c.Slot == s.Slot && c.Revision == s.Revision
+		return l.Knows(o.Spec.Number) && (o.State.rollsBack() || moved) && o.Spec.Candidate.Is(s)
 	})
 }
 

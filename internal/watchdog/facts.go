@@ -134,8 +134,10 @@ func inWords(made []release.Report) string {
 }
 
 // clip keeps a detail within the 512 bytes that the schema allows.
-func clip(s string) string {
-	const most = 500
+func clip(s string) string { return cut(s, 500) }
+
+// cut cuts a text that is longer than that, in bytes.
+func cut(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}

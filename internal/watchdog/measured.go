@@ -44,10 +44,7 @@ func neverMeasured(records []Record) (text string, sure bool) {
 			return "", len(r.State.Unmeasured) == 0
 		}
 		text = "release " + r.Name() + " is judged without what was never measured: " + strings.Join(texts, "; ")
-		if len(text) > mostMeasured {
-			text = strings.ToValidUTF8(text[:mostMeasured], "") + " …"
-		}
-		return text, true
+		return cut(text, mostMeasured), true
 	}
 	return "", false
 }
