@@ -197,6 +197,42 @@ func (v Verdict) HeldBack() string {
 	return ""
 }
 
+// NoWorseThan tells whether a candidate that is to be rolled back is no worse than what stable served last: moving there
+// would not help. Requests that are late are better than failed ones.
+func (v Verdict) NoWorseThan(last Verdict) bool {
+	share := last.failing()
+	if share == 0 {
+		return last.late() && v.late()
+	}
+	return worse*share >= v.failing()
+}
+
+// late tells whether a verdict calls for a rollback for late requests alone.
+func (v Verdict) late() bool {
+	other := func(e Evidence) bool { return e.Tier == Rollback && e.Kind != signal.Quantile }
+	return v.Tier == Rollback && len(v.Evidence) > 0 && !slices.ContainsFunc(v.Evidence, other)
+}
+
+// failing gives the greatest share of failed requests that a verdict calls for a rollback for: 1 where nothing serves, 0
+// where nothing of it is failed requests.
+func (v Verdict) failing() (share float64) {
+	for _, e := range v.Evidence {
+		for _, f := range e.Findings {
+			b := f.Cell.Bound
+			switch {
+			case e.Tier != Rollback || f.Answer != Yes || f.Cell.Tier != Rollback:
+			case b.Unavailable:
+				return 1
+			case e.Kind == signal.Ratio && b.Above != nil:
+				share = max(share, float64(e.Value))
+			case e.Kind == signal.Ratio && b.Below != nil:
+				share = max(share, 1-float64(e.Value))
+			}
+		}
+	}
+	return share
+}
+
 // Alike tells whether all that a verdict calls people for befalls stable now as badly: that is no matter of the release.
 func (v Verdict) Alike() bool {
 	calls := func(e Evidence) bool { return e.Tier == Consider }

@@ -457,3 +457,47 @@ func TestHowLongRequestsLast(t *testing.T) {
 		}
 	}
 }
+
+// Requests that are late are better than failed ones, and what is no request at all is better than neither.
+func TestACandidateIsNoWorseThanWhatStableServedLast(t *testing.T) {
+	bound := signal.Number(0.05)
+	of := func(kind signal.Kind, value signal.Number, b judge.Bound) judge.Evidence {
+		return judge.Evidence{Signal: string(kind), Kind: kind, Tier: judge.Rollback, Value: value,
+			Findings: []judge.Finding{{Answer: judge.Yes, Cell: judge.Cell{Tier: judge.Rollback, Bound: b}}}}
+	}
+	verdict := func(all ...judge.Evidence) judge.Verdict { return judge.Verdict{Tier: judge.Rollback, Evidence: all} }
+	failing := func(share signal.Number) judge.Verdict {
+		return verdict(of(signal.Ratio, share, judge.Bound{Above: &bound}))
+	}
+	succeeding := func(share signal.Number) judge.Verdict {
+		return verdict(of(signal.Ratio, share, judge.Bound{Below: &bound}))
+	}
+	late := verdict(of(signal.Quantile, 2, judge.Bound{Above: &bound}))
+	gone := verdict(of(signal.Kubernetes, 0, judge.Bound{Unavailable: true}))
+	reported := verdict(of(signal.Report, 1, judge.Bound{Above: &bound}))
+	well := judge.Verdict{Tier: judge.Proceed, Evidence: []judge.Evidence{{Signal: "errors", Kind: signal.Ratio, Tier: judge.Proceed}}}
+	for name, c := range map[string]struct {
+		candidate, last judge.Verdict
+		want            bool
+	}{
+		"well":                              {failing(1), well, false},
+		"nothing":                           {failing(1), judge.Verdict{}, false},
+		"fails as much":                     {failing(0.2), failing(0.2), true},
+		"fails half as much":                {failing(0.2), failing(0.1), true},
+		"fails less than half as much":      {failing(0.2), failing(0.09), false},
+		"succeeds as little":                {succeeding(0.8), succeeding(0.8), true},
+		"succeeds more":                     {succeeding(0.2), succeeding(0.9), false},
+		"failed, and this is late":          {late, failing(0.06), true},
+		"was late, and this fails":          {failing(0.06), late, false},
+		"was late, as this":                 {late, late, true},
+		"was late, and this is both":        {verdict(append(late.Evidence, failing(0.06).Evidence...)...), late, false},
+		"was late, and this is reported":    {reported, late, false},
+		"failed, and this is reported":      {reported, failing(0.06), true},
+		"failed, and this is not there":     {gone, failing(0.4), false},
+		"all failed, and this is not there": {gone, failing(1), true},
+	} {
+		if got := c.candidate.NoWorseThan(c.last); got != c.want {
+			t.Errorf("%s: no worse is %t", name, got)
+		}
+	}
+}

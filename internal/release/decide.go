@@ -87,6 +87,8 @@ func (t *turn) forbidden() (reason, why string) {
 		return withheldShares, "the shares are unknown: " + o.World.Problem
 	case t.bothSides():
 		return withheldBothSides, "stable is as bad: " + o.Stable.Reason
+	case t.wasAsBad():
+		return withheldBothSides, "stable was as bad when it had traffic last: " + o.StableLast.Reason
 	case t.stableFails():
 		return withheldStable, "stable says itself that it is not well: " + o.StableFails
 	}
@@ -114,6 +116,12 @@ func (t *turn) bothSides() bool {
 	}
 	warming := t.s.Phase == RollingBack || v.Wanted == 0
 	return !t.o.Stable.Unready() || !v.Found || !warming
+}
+
+// wasAsBad tells whether stable, which has no traffic now, was as bad as the candidate is when it had some.
+func (t *turn) wasAsBad() bool {
+	last := t.o.StableLast
+	return last != nil && t.o.Guard != nil && t.o.World.Most(t.stable().Slot) == 0 && t.o.Guard.NoWorseThan(*last)
 }
 
 // stableFails tells whether stable says itself that it is not well: a dependency that both sides share, say.

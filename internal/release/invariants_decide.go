@@ -100,6 +100,8 @@ func decidedForBetter(p passage) string {
 	case o.Stable != nil && o.Stable.Tier == judge.Rollback && shareOf(o.World, stable.Slot) > 0 &&
 		!(o.Stable.Unready() && stable.Found && stable.Wanted == 0): // which is scaled up first
 		return "it would be rolled back by itself to a side that is as bad"
+	case o.StableLast != nil && o.Guard != nil && shareOf(o.World, stable.Slot) == 0 && o.Guard.NoWorseThan(*o.StableLast):
+		return "it would be rolled back by itself to a side that was as bad when it had traffic last"
 	case o.StableFails != "" && o.World.Slot(o.Spec.Candidate.Slot).Ready > 0:
 		return "it would be rolled back by itself to a side that says it is not well: " + o.StableFails
 	}

@@ -70,7 +70,7 @@ func (t *turn) lapsed(l *Ladder) bool {
 		return false
 	}
 	clear := t.judgedAnew(l) && t.o.Guard.Tier != judge.Rollback && t.o.Guard.Tier != judge.Blind
-	if !clear && !t.s.Is(ConditionHeld) && !t.bothSides() && !t.stableFails() {
+	if !clear && !t.s.Is(ConditionHeld) && !t.bothSides() && !t.wasAsBad() && !t.stableFails() {
 		return false
 	}
 	t.s.Ladder, t.s.Decision = nil, nil

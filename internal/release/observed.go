@@ -192,6 +192,8 @@ type Observed struct {
 	GuardConsider bool
 	// Stable is the verdict on stable now, if it was judged.
 	Stable *judge.Verdict
+	// StableLast is the verdict on what stable served last, if it was judged: it has no traffic now.
+	StableLast *judge.Verdict
 	// StableFails is what stable's own health endpoint says is not well, if it was asked and says so.
 	StableFails string
 	// Away says that Prometheus does not answer as it should, which is told once for all releases.

@@ -78,6 +78,7 @@ type sim struct {
 	perHour  int            // the budget of pages
 	pages    []release.Page // of the policy's other releases
 	guard    func(*judge.Verdict)
+	last     *judge.Verdict // what stable served last, where it has no traffic
 	breaker  release.Breaker
 	troubles []trouble
 	blind    map[string]signal.Cause // by slot: nothing can be read
@@ -257,6 +258,8 @@ func (s *sim) observe() release.Observed {
 		if v.Tier == judge.Rollback && s.world.Most(blue) > 0 {
 			v := s.judge(plan, blue, false)
 			o.Stable = &v
+		} else if v.Tier == judge.Rollback {
+			o.StableLast = s.last
 		}
 	}
 	if need.Stable {

@@ -599,6 +599,29 @@ func TestStableThatTurnsOutAsBadStopsTheLadder(t *testing.T) {
 	s.withheld("BothSides")
 }
 
+// A stable without traffic that was as bad with it holds a rollback back for as long as that counts.
+func TestStableThatWasAsBadHoldsARollbackBack(t *testing.T) {
+	failed := func(share signal.Number) func(*sim) {
+		return func(s *sim) {
+			above := signal.Number(0.05)
+			s.last = &judge.Verdict{Tier: judge.Rollback, Signal: "error-rate", Reason: "error-rate was high", Evidence: []judge.Evidence{{
+				Signal: "error-rate", Kind: signal.Ratio, Tier: judge.Rollback, Value: share,
+				Findings: []judge.Finding{{Answer: judge.Yes, Cell: judge.Cell{Tier: judge.Rollback, Bound: judge.Bound{Above: &above}}}}}}}
+		}
+	}
+	s := bad(t).at(time.Minute, failed(0.2)).until(28 * time.Minute)
+	s.never("RollingBack")
+	s.withheld("BothSides")
+	if c := s.state.Condition(release.ConditionWithheld); c.Message != "stable was as bad when it had traffic last: error-rate was high" {
+		t.Errorf("the message is %q", c.Message)
+	}
+	s.at(45*time.Minute, func(s *sim) { s.last = nil }).until(50 * time.Minute).happened("45m0s RollingBack Recheck")
+	bad(t).at(time.Minute, failed(0.06)).until(40 * time.Minute).happened("24m30s RollingBack Recheck")
+	open := bad(t).at(10*time.Minute, ready(blue, 3, 1)).at(24*time.Minute+40*time.Second, failed(0.2)).until(40 * time.Minute)
+	open.happened("24m30s RollingBack Ready", "24m46s Watching")
+	open.never("SetShares")
+}
+
 // A stable that somebody scaled to 0 though it has a share is scaled up first; one whose replicas don't get ready by
 // themselves is as bad.
 func TestStableWithAShareAndWithoutAReplica(t *testing.T) {

@@ -417,6 +417,11 @@ func (in *Observed) DeepCopyInto(out *Observed) {
 		*out = new(judge.Verdict)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.StableLast != nil {
+		in, out := &in.StableLast, &out.StableLast
+		*out = new(judge.Verdict)
+		(*in).DeepCopyInto(*out)
+	}
 	if in.Check != nil {
 		in, out := &in.Check, &out.Check
 		*out = new(CheckVerdict)

@@ -74,6 +74,41 @@ func spanOf(e judge.Evidence, m judge.Matrix, l horizon) Span {
 	return Span{From: l.end.Add(-m.Bin * judge.MostBins / 4), To: l.end, Bin: m.Bin}
 }
 
+// stableLast judges stable, where it has no traffic now, by the requests that it had last, within the last hour. Nil where
+// no rollback asks for it.
+func (d *Daemon) stableLast(ctx context.Context, m measurement, o *release.Observed, l horizon, candidate judge.Verdict) *judge.Verdict {
+	matrix := ofSide(m, m.plan.Matrix.Only(rollbackCells), m.stable()).Coarser(2 * l.interval)
+	matrix = without(matrix, func(r judge.Row) bool { return r.Kind != signal.Ratio && r.Kind != signal.Quantile })
+	asks := asked(m.plan, matrix, m.stable())
+	if candidate.Tier != judge.Rollback || o.World.Most(m.stable().Slot) > 0 || len(asks) == 0 || l.end.IsZero() {
+		return nil
+	}
+	bins := min(judge.MostBins, beforeFor/matrix.Bin)
+	readings := d.read(ctx, m, asks, Span{From: l.end.Add(-matrix.Bin * bins), To: l.end, Bin: matrix.Bin})
+	for i := range readings {
+		readings[i].Bins = lastServed(readings[i].Bins)
+	}
+	v := judge.Judge(matrix, judge.Input{At: o.Now, Split: candidate.Split, Generation: m.plan.Generation, Readings: readings, Skew: m.skew})
+	return &v
+}
+
+// lastServed leaves out what came after the last bin with traffic: checks of health and the like may be counted on, which
+// are less than a tenth of it.
+func lastServed(bins []signal.Bin) []signal.Bin {
+	var most signal.Number
+	for _, b := range bins {
+		if b.Cause == signal.Known {
+			most = max(most, b.Total)
+		}
+	}
+	for i := len(bins); i > 0; i-- {
+		if b := bins[i-1]; b.Cause == signal.Known && b.Total > 0 && 10*b.Total >= most {
+			return bins[:i]
+		}
+	}
+	return nil
+}
+
 // place is a side and a stretch to compare with.
 type place struct {
 	against judge.Against

@@ -164,7 +164,11 @@ func (d *Daemon) judgeNow(ctx context.Context, m measurement, o *release.Observe
 	if side != m.candidate() {
 		return v
 	}
-	if in.Others = d.compared(ctx, m, l, matrix, v); len(in.Others) > 0 {
+	together(
+		func() { in.Others = d.compared(ctx, m, l, matrix, v) },
+		func() { o.StableLast = d.stableLast(ctx, m, o, l, v) },
+	)
+	if len(in.Others) > 0 {
 		v = judge.Judge(matrix, in)
 	}
 	return v
