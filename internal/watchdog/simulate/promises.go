@@ -218,13 +218,17 @@ func (w *World) noted(name string, s release.State) {
 	w.note("%s", line)
 }
 
-// mostNotes bounds the chronicle.
+// mostNotes bounds the chronicle: what came last before the first promise was broken is what tells.
 const mostNotes = 400
 
 func (w *World) note(format string, args ...any) {
-	if len(w.chronicle) < mostNotes {
-		w.chronicle = append(w.chronicle, time.Now().UTC().Format("15:04:05 ")+fmt.Sprintf(format, args...))
+	if len(w.broken) > 0 {
+		return
 	}
+	if len(w.chronicle) >= 2*mostNotes {
+		w.chronicle = append(w.chronicle[:0], w.chronicle[mostNotes:]...)
+	}
+	w.chronicle = append(w.chronicle, time.Now().UTC().Format("15:04:05 ")+fmt.Sprintf(format, args...))
 }
 
 // Chronicle tells what happened, for a course that went wrong.
