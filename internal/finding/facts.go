@@ -56,7 +56,26 @@ func (f Facts) Subject() string {
 // Fill puts the names into an entry's Do.
 func (f Facts) Fill(text string) string {
 	return strings.NewReplacer("{candidate}", f.candidate(), "{stable}", f.stable(),
-		"{release}", f.Spec.Name(), "{policy}", f.Spec.Policy, "{namespace}", f.Namespace).Replace(text)
+		"{release}", f.Spec.Name(), "{policy}", f.Spec.Policy, "{namespace}", f.Namespace, "{weights}", f.weights()).Replace(text)
+}
+
+// weights are those that lead all to stable, as a VirtualService has them.
+func (f Facts) weights() string {
+	if f.Spec.Service == nil {
+		return "100 for " + f.stable() + " and 0 for " + f.candidate()
+	}
+	var route []string
+	for _, s := range f.Spec.Service.Slots {
+		subset, weight := "", 0
+		if s.Subset != "" {
+			subset = ", subset: " + s.Subset
+		}
+		if s.Name == f.Spec.Stable.Slot {
+			weight = 100
+		}
+		route = append(route, fmt.Sprintf("{destination: {host: %s%s}, weight: %d}", s.Host, subset, weight))
+	}
+	return fmt.Sprintf("route: [%s] in VirtualService %s", strings.Join(route, ", "), f.Spec.Service.VirtualService)
 }
 
 func (f Facts) candidate() string { return Name(f.Spec.Candidate) }

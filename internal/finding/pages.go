@@ -31,7 +31,7 @@ func pages() []Entry {
 		{
 			Code: release.CodeRollbackLost, Title: "Rollback lost to another writer", Severity: release.Critical,
 			Text: lost,
-			Do:   "Stop the other writer and correct its weights at the source, then move the traffic to {stable}. Nothing more is done automatically for this release.",
+			Do:   "Stop the other writer, and set the weights where it has them from, such as Git, to {weights}. Then move the traffic to {stable}. Nothing more is done automatically for this release.",
 		},
 		{
 			Code: release.CodeRollbackWithheld, Title: "Rollback withheld", Severity: release.Critical,

@@ -21,7 +21,7 @@ func stories() []Entry {
 		{
 			Code: release.CodePastRollback, Title: "Rolled back before", Severity: release.Warning, news: opened(release.CodePastRollback),
 			Text: func(f Facts) string { return f.because("this revision was rolled back before") },
-			Do:   "Make sure that what was wrong with {candidate} is repaired elsewhere before it gets traffic.",
+			Do:   "Make sure that what was wrong with {candidate} is repaired elsewhere before it gets traffic. If its weights came back from where they are kept, such as Git, set them there to {weights}.",
 		},
 		{
 			Code: release.CodeCanaryStarted, Title: "Canary started", news: canaryStarted,

@@ -121,3 +121,15 @@ func TestName(t *testing.T) {
 		}
 	}
 }
+
+func TestTheWeightsToKeepAreSaidAsAVirtualServiceHasThem(t *testing.T) {
+	s := spec()
+	if got, want := (Facts{Spec: s}).Fill("{weights}"), "100 for v1 (blue) and 0 for v2 (green)"; got != want {
+		t.Errorf("without a service: %q, want %q", got, want)
+	}
+	s.Service = &release.Service{VirtualService: "kb", Slots: []release.Slot{{Name: "green", Host: "kb-green"}, {Name: "blue", Host: "kb", Subset: "blue"}}}
+	if got, want := (Facts{Spec: s}).Fill("{weights}"),
+		"route: [{destination: {host: kb-green}, weight: 0}, {destination: {host: kb, subset: blue}, weight: 100}] in VirtualService kb"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -32,6 +32,7 @@ func Read(u *unstructured.Unstructured) (VirtualService, error) {
 		TCP:             readRoutes(spec, TCP),
 		TLS:             readRoutes(spec, TLS),
 		Writer:          lastWriter(root.field("metadata").field("managedFields").value),
+		Source:          source(u.GetLabels(), u.GetAnnotations()),
 	}
 	if err := errors.Join(faults...); err != nil {
 		return VirtualService{}, fmt.Errorf("read VirtualService %s: %w", vs, err)

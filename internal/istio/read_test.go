@@ -276,3 +276,24 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// The marks by which the usual tools know what they keep; what is no name is no mark.
+func TestSourceIsWhatKeepsTheObject(t *testing.T) {
+	for name, c := range map[string]struct{ metadata, want string }{
+		"none":               {"labels: {app: kb}", ""},
+		"Argo CD by id":      {`annotations: {argocd.argoproj.io/tracking-id: "shop:networking.istio.io/VirtualService:production/kb"}`, "Argo CD application shop"},
+		"Argo CD by label":   {"labels: {argocd.argoproj.io/instance: shop}", "Argo CD application shop"},
+		"Flux Kustomization": {"labels: {kustomize.toolkit.fluxcd.io/name: shop, kustomize.toolkit.fluxcd.io/namespace: flux-system}", "Flux Kustomization flux-system/shop"},
+		"Flux HelmRelease":   {"labels: {helm.toolkit.fluxcd.io/name: shop, helm.toolkit.fluxcd.io/namespace: flux-system}", "Flux HelmRelease flux-system/shop"},
+		"Helm":               {"annotations: {meta.helm.sh/release-name: shop, meta.helm.sh/release-namespace: production}", "Helm release production/shop"},
+		"Flux before Helm":   {"labels: {helm.toolkit.fluxcd.io/name: shop}, annotations: {meta.helm.sh/release-name: x}", "Flux HelmRelease shop"},
+		"words":              {`annotations: {argocd.argoproj.io/tracking-id: "call 555\nnow:x"}`, ""},
+		"too long":           {"labels: {argocd.argoproj.io/instance: " + strings.Repeat("x", 200) + "}", ""},
+		"no text":            {"labels: {argocd.argoproj.io/instance: 5}", ""},
+	} {
+		u := parse(t, "{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: kb, "+c.metadata+"}}")
+		if got := read(t, u).Source; got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}

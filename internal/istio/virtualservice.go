@@ -19,6 +19,10 @@ type VirtualService struct {
 
 	// Writer is who last wrote spec.http, the zero Writer if the object does not tell.
 	Writer Writer
+
+	// Source is what keeps it as it is written elsewhere, such as "Argo CD application shop"; empty if the object does
+	// not tell.
+	Source string
 }
 
 // Kind is the list of the spec that a route belongs to.

@@ -1,6 +1,10 @@
 package release
 
-import "github.com/knowledgebeast/greenwatch/internal/signal"
+import (
+	"cmp"
+
+	"github.com/knowledgebeast/greenwatch/internal/signal"
+)
 
 // canaryReminder is how long a release may stay split before somebody is reminded.
 const canaryReminder = signal.Duration(24 * 3600e9)
@@ -61,11 +65,13 @@ func (t *turn) taken() {
 	t.end(RolledBack)
 }
 
+// writer names who set the routes last, for people: whose they are besides tells where weights come back from.
 func writer(w World) string {
-	if w.Writer == "" {
-		return "an unknown writer"
+	name := cmp.Or(w.Writer, "an unknown writer")
+	if w.Source != "" {
+		name += " (VirtualService of " + w.Source + ")"
 	}
-	return clip(w.Writer, 128)
+	return clip(name, 128)
 }
 
 func (t *turn) nextCheck() {

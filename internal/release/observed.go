@@ -55,6 +55,8 @@ type World struct {
 	Routes []RouteView
 	// Writer is the field manager that last set the routes.
 	Writer string
+	// Source is what keeps the routes' object as it is written elsewhere, as far as it tells: "Argo CD application shop".
+	Source string
 	// Problem says why the routes can't be read; the shares are unknown then.
 	Problem string
 }

@@ -103,7 +103,7 @@ func Routes(plan *release.Plan, memory []release.RouteMemory, routing Routing) S
 		problems = append([]Problem{*tooMany}, problems...)
 	}
 	sight := Sight{
-		World:    release.World{Writer: vs.Writer.Manager, Routes: views(plan, watched, remembered)},
+		World:    release.World{Writer: vs.Writer.Manager, Source: vs.Source, Routes: views(plan, watched, remembered)},
 		Problems: problems,
 		Routes:   remember(istio.Remember(vs, slots, remembered)),
 	}

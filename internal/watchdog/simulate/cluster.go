@@ -207,6 +207,6 @@ func (s *Service) world(t time.Time, routes []string) release.World {
 		w.Slots = append(w.Slots, s.slots[slot].before(t).view(slot, t))
 	}
 	r := s.vs.before(t)
-	w.Routes, w.Writer, w.Problem = r.views(routes), r.writer, r.problem
+	w.Routes, w.Writer, w.Source, w.Problem = r.views(routes), r.writer, s.Source, r.problem
 	return w
 }

@@ -38,6 +38,8 @@ type Service struct {
 
 	// Rate is all requests per second, Probes what reaches each slot without any share.
 	Rate, Probes float64
+	// Source is what keeps the VirtualService, if anything does.
+	Source string
 	// Warm is how long a pod takes to become ready.
 	Warm time.Duration
 
