@@ -74,13 +74,20 @@ func Settle(l Ledger, o Open) Ledger {
 func (a *AcceptedRevision) end(o Open) {
 	a.Ended = o.State.Phase
 	switch at, automatic := o.State.Automatic(); {
-	case a.Ended == Accepted:
-		a.RolledBack, a.Spent = 0, 0
 	case a.Ended == RolledBack && automatic:
 		a.RolledBack, a.Spent = o.Spec.Number, at
 	case a.Ended == RolledBack && a.Spent.IsZero():
 		a.RolledBack = o.Spec.Number
 	}
+}
+
+// past gives in which release the revision was rolled back, and when the matrix decided on that by itself: neither counts
+// once a release of it is accepted. It is kept all the same, since an end is entered here before it is saved, and may never be.
+func (a AcceptedRevision) past() (release int64, spent signal.Instant) {
+	if a.Ended == Accepted {
+		return 0, 0
+	}
+	return a.RolledBack, a.Spent
 }
 
 // firstSight takes what runs as accepted; a split makes the side with less traffic, or the younger
@@ -204,8 +211,10 @@ func birth(l Ledger, open []Open, w World, v SlotView, now signal.Instant) Spec 
 	if rolledBack(l, open, spec.Stable) {
 		spec.Stable = Side{Slot: spec.Stable.Slot}
 	}
-	if a, ok := accepted(l, v.Slot); ok && a.Revision == v.Revision && !a.Spent.IsZero() && now.Sub(a.Spent) < spentFor {
-		spec.Spent = a.RolledBack
+	if a, ok := accepted(l, v.Slot); ok && a.Revision == v.Revision {
+		if before, spent := a.past(); !spent.IsZero() && now.Sub(spent) < spentFor {
+			spec.Spent = before
+		}
 	}
 	return spec
 }
@@ -217,7 +226,8 @@ const spentFor = signal.Duration(24 * 3600e9)
 // rolledBack tells whether a side was rolled back, or is being: nobody goes back to that.
 func rolledBack(l Ledger, open []Open, s Side) bool {
 	a, ok := accepted(l, s.Slot)
-	return ok && a.Revision == s.Revision && (a.RolledBack > 0 || a.Ended == RolledBack) || slices.ContainsFunc(open, func(o Open) bool {
+	before, _ := a.past()
+	return ok && a.Revision == s.Revision && (before > 0 || a.Ended == RolledBack) || slices.ContainsFunc(open, func(o Open) bool {
 		moved := o.State.Ladder != nil && !o.State.Ladder.FirstShift.IsZero() // another writer's weights may stand since
 		return l.Knows(o.Spec.Number) && (o.State.rollsBack() || moved) && o.Spec.Candidate.Is(s)
 	})
@@ -307,7 +317,7 @@ func enter(l Ledger, s Spec) Ledger {
 	if a, ok := accepted(l, s.Candidate.Slot); !ok || a.Release < s.Number {
 		next := AcceptedRevision{Slot: s.Candidate.Slot, Revision: s.Candidate.Revision, Release: s.Number}
 		if a.Revision == next.Revision {
-			next.RolledBack, next.Spent = a.RolledBack, a.Spent
+			next.RolledBack, next.Spent = a.past()
 		}
 		l = accept(l, next)
 	}

@@ -116,12 +116,12 @@ func TestTheRightToRollBackIsSpentOnce(t *testing.T) {
 		after     time.Duration
 		want      int64
 	}{
-		"it gets traffic again":     {true, nil, time.Minute, 7},
-		"a person had it so":        {false, nil, time.Minute, 0},
-		"a day later":               {true, nil, day, 0},
-		"just before":               {true, nil, day - time.Second, 7},
-		"for the third time":        {true, func(l release.Ledger) release.Ledger { return ended(t, l, again, release.RolledBack) }, time.Minute, 7},
-		"it was accepted meanwhile": {true, func(l release.Ledger) release.Ledger { return ended(t, l, again, release.Accepted) }, time.Minute, 0},
+		"it gets traffic again":       {true, nil, time.Minute, 7},
+		"a person had it so":          {false, nil, time.Minute, 0},
+		"a day later":                 {true, nil, day, 0},
+		"just before":                 {true, nil, day - time.Second, 7},
+		"for the third time":          {true, func(l release.Ledger) release.Ledger { return ended(t, l, again, release.RolledBack) }, time.Minute, 7},
+		"an end that was never saved": {true, func(l release.Ledger) release.Ledger { return ended(t, l, again, release.Accepted, release.RolledBack) }, time.Minute, 7},
 		"it was rolled out anew": {true, func(l release.Ledger) release.Ledger {
 			l, births := release.Detect(l, nil, seen(running(blue, "b1", 3), running(green, "g3", 3), 0), t0+20)
 			return l.Begun(births[0])
@@ -136,9 +136,6 @@ func TestTheRightToRollBackIsSpentOnce(t *testing.T) {
 			if c.then != nil {
 				l = c.then(l)
 			}
-			if name == "it was accepted meanwhile" { // and is rolled back by a person, who may
-				l.Accepted[1].Ended = release.RolledBack
-			}
 			_, births = release.Detect(l, nil, again, t0.Add(dur(c.after)))
 			if len(births) != 1 || births[0].Spent != c.want || births[0].Candidate.Revision != "g2" {
 				t.Errorf("born are %+v, want one of g2 with %d spent", births, c.want)
@@ -147,12 +144,34 @@ func TestTheRightToRollBackIsSpentOnce(t *testing.T) {
 	}
 }
 
-// ended is the ledger after one more release of what has traffic.
-func ended(t *testing.T, l release.Ledger, w release.World, p release.Phase) release.Ledger {
+// Once a release of it is accepted, what is there is no release any more, and may be gone back to.
+func TestAnAcceptedRevisionIsSpentNoMore(t *testing.T) {
+	idle, again := seen(running(blue, "b1", 3), running(green, "g2", 3), 0), seen(running(blue, "b1", 3), running(green, "g2", 3), 1)
+	for end, want := range map[release.Phase]string{release.Accepted: "9: blue/b2, back to green/g2 x3", release.RolledBack: "9: blue/b2, back to green/ x0"} {
+		l := release.Settle(begun(seventh(release.RolledBack).Spec), over(seventh(release.RolledBack), true))
+		l, _ = release.Detect(l, nil, idle, t0+10)
+		l = ended(t, l, again, end)
+		if end == release.Accepted {
+			if _, births := release.Detect(l, nil, again, t0+30); len(births) > 0 {
+				t.Errorf("%v are born of what was accepted", births)
+			}
+		}
+		_, births := release.Detect(l, nil, seen(running(blue, "b2", 3), running(green, "g2", 3), 1), t0+40)
+		if n := len(births); n == 0 || told(births[0]) != want {
+			t.Errorf("after %s: born are %+v, want %s", end, births, want)
+		}
+	}
+}
+
+// ended is the ledger after one more release of what has traffic, which was entered as ended so.
+func ended(t *testing.T, l release.Ledger, w release.World, phases ...release.Phase) release.Ledger {
 	t.Helper()
 	l, births := release.Detect(l, nil, w, t0+20)
-	o := release.Open{Spec: births[0], State: release.State{Phase: p}}
-	return release.Settle(l.Begun(o.Spec), o)
+	l = l.Begun(births[0])
+	for _, p := range phases {
+		l = release.Settle(l, release.Open{Spec: births[0], State: release.State{Phase: p}})
+	}
+	return l
 }
 
 // A revision that was rolled back is not judged from nothing when it gets traffic again: it is said at once, and no
