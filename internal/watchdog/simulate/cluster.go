@@ -129,13 +129,16 @@ func (s *Service) Deploy(slot, revision string) {
 	})
 }
 
-// Scale sets a slot's replicas, as a person or an autoscaler does.
+// Scale sets a slot's replicas, as a person or an autoscaler does; those of a Deployment that is there.
 func (s *Service) Scale(slot string, replicas int32) {
 	s.change(func(now time.Time) { s.scale(slot, replicas, now) })
 }
 
 func (s *Service) scale(slot string, replicas int32, now time.Time) {
 	h := s.slots[slot]
+	if h.live().missing {
+		return
+	}
 	d := h.live().scaled(replicas, now, s.warm(h.live().revision))
 	d.version++
 	h.put(now, d)

@@ -174,7 +174,7 @@ func (w *World) moving(s *Service, a release.Action, now time.Time) {
 		w.breaks("once: %s moves for the %d. time after %d reasserts", name, s.turns[turn], l.Reasserts)
 	}
 	if l.Automatic && l.Reasserts == 0 && candidate.ready(now) > 0 && s.plainlyBad(a.Stable.Slot, now) {
-		w.breaks("never-worse: %s moves to a side that is as bad", name)
+		w.breaks("never-worse: %s moves to a side that is as bad, since %s", name, l.Verdict.Reason)
 	}
 	if h := s.health[a.Stable.Slot]; l.Automatic && candidate.ready(now) > 0 && h.failing > lets(l.Plan) && now.Sub(h.since) > grace {
 		w.breaks("never-worse: %s moves to a side that says it is not well", name)
