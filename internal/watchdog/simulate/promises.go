@@ -173,7 +173,7 @@ func (w *World) moving(s *Service, a release.Action, now time.Time) {
 	if s.turns[turn]++; s.turns[turn] > 1+int(l.Reasserts)+w.Crashes {
 		w.breaks("once: %s moves for the %d. time after %d reasserts", name, s.turns[turn], l.Reasserts)
 	}
-	if l.Automatic && l.Reasserts == 0 && candidate.ready(now) > 0 && s.plainlyBad(a.Stable.Slot, now) {
+	if l.Automatic && l.Reasserts == 0 && candidate.ready(now) > 0 && s.plainlyAsBad(a.Stable.Slot, now) {
 		w.breaks("never-worse: %s moves to a side that is as bad, since %s", name, l.Verdict.Reason)
 	}
 	if h := s.health[a.Stable.Slot]; l.Automatic && candidate.ready(now) > 0 && h.failing > lets(l.Plan) && now.Sub(h.since) > grace {
@@ -191,16 +191,19 @@ func lets(p release.Plan) int {
 	return 0
 }
 
-// plainlyBad tells whether a slot with traffic has been bad for three minutes that Prometheus saw.
-func (s *Service) plainlyBad(slot string, now time.Time) bool {
+// plainlyAsBad tells whether a slot with traffic has been bad for three minutes that Prometheus saw, and not by half of
+// the other at most.
+func (s *Service) plainlyAsBad(slot string, now time.Time) bool {
+	least, worst := 1.0, 0.0
 	for at := now.Add(-3 * time.Minute); !at.After(now); at = at.Add(10 * time.Second) {
-		d := s.slots[slot].before(at)
-		if s.vs.before(at).shares[slot] < 0.05 || d.ready(at) == 0 || s.qualityOf(d.revision, at).Errors <= 0.05 ||
-			s.w.proms["main"].faults.before(at) != (Fault{}) {
+		d, other := s.slots[slot].before(at), s.slots[s.other(slot)].before(at)
+		if s.vs.before(at).shares[slot] < 0.05 || d.ready(at) == 0 || s.w.proms["main"].faults.before(at) != (Fault{}) {
 			return false
 		}
+		least, worst = min(least, s.qualityOf(d.revision, at).Errors), max(worst, s.qualityOf(other.revision, at).Errors)
 	}
-	return true
+	const half = 0.55 // what is counted is chance
+	return least > 0.05 && least > half*worst
 }
 
 // noted writes a line of the chronicle.
