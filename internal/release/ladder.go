@@ -121,9 +121,31 @@ func climbReady(t *turn, l *Ladder) {
 		l.Step, l.Stuck, l.Tried = Shift, "", true
 		return
 	}
-	if t.late(l) {
+	if v := t.o.World.Slot(t.stable().Slot); l.Scaled > 0 && v.Wanted < l.Needed {
+		l.Scaler = clip(orElse(v.Scaler, "somebody"), 128)
+	}
+	switch {
+	case l.Scaled > mostScaled:
+		l.Stuck = fmt.Sprintf("stable has %d of the %d replicas that the load needs, and %s sets fewer each time that greenwatch scales it up: set its least to %d there", ready, need, l.Scaler, need)
+	case t.late(l):
 		l.Stuck = fmt.Sprintf("stable has not had %d ready replicas within %s", need, l.Plan.Limits.ProofWithin)
 	}
+}
+
+// mostScaled is how often stable is scaled up again at once when somebody sets its replicas otherwise: from then on later
+// and later, up to mostScalePause. Two that write the same field in turn end nothing.
+const (
+	mostScaled     = 3
+	mostScalePause = signal.Duration(600e9)
+)
+
+// scalesAt is when stable is scaled up next, if need be.
+func (l *Ladder) scalesAt() signal.Instant {
+	if l.Scaled <= mostScaled {
+		return 0
+	}
+	pause := signal.Duration(60e9) << min(l.Scaled-mostScaled-1, 10)
+	return l.ScaledAt.Add(min(pause, mostScalePause))
 }
 
 // canMove tells whether stable could take the traffic at this moment.

@@ -16,6 +16,8 @@ type SlotView struct {
 	Version  string
 	// Wanted is spec.replicas; Ready and Updated count pods; Pods is all of them.
 	Wanted, Ready, Updated, Pods int32
+	// Scaler is the field manager that last set spec.replicas; empty where the Deployment does not tell.
+	Scaler string
 	// RolledOut is whether the Deployment's controller has finished with the newest revision.
 	RolledOut bool
 	// Since is when the newest ReplicaSet was created.

@@ -22,6 +22,9 @@ func (t *turn) acted(o Outcome) {
 	done := o.Result == Performed
 	switch {
 	case o.Action.Deed == ScaleUp && l.Step == Ready:
+		if done {
+			l.Scaled, l.ScaledAt = l.Scaled+1, o.At
+		}
 		if done && l.Warmed.IsZero() {
 			l.Warmed = o.At
 		}

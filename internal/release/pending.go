@@ -22,7 +22,7 @@ func deeds(s State, o Observed) []Action {
 	switch l.Step {
 	case Ready:
 		v := o.World.Slot(o.Spec.Stable.Slot)
-		if !o.World.Live || s.Readiness == Gone || v.Wanted >= l.Needed {
+		if !o.World.Live || s.Readiness == Gone || v.Wanted >= l.Needed || o.Now < l.scalesAt() {
 			return nil
 		}
 		a.Deed, a.Replicas = ScaleUp, l.Needed

@@ -157,7 +157,14 @@ type Ladder struct {
 	// tells of.
 	Tried bool `json:"tried,omitempty"`
 
-	Warmed  signal.Instant `json:"warmed,omitempty"`  // scaling up was asked for
+	Warmed signal.Instant `json:"warmed,omitempty"` // scaling up was asked for
+	// Scaled is how often stable was scaled up, ScaledAt when last. It is once, unless somebody sets its replicas
+	// otherwise: Scaler names who did last.
+	// +kubebuilder:validation:Minimum=0
+	Scaled   int32          `json:"scaled,omitempty"`
+	ScaledAt signal.Instant `json:"scaledAt,omitempty"`
+	// +kubebuilder:validation:MaxLength=128
+	Scaler  string         `json:"scaler,omitempty"`
 	Shifted signal.Instant `json:"shifted,omitempty"` // weights were set, last
 	Proven  signal.Instant `json:"proven,omitempty"`
 	// FirstShift is when weights were set for the first time: reasserts count from here.

@@ -114,9 +114,17 @@ func (t *turn) readiness() (Readiness, string) {
 	case v.Ready >= need:
 		return Hot, ""
 	case v.Ready > 0:
-		return Partial, fmt.Sprintf("%d of the %d replicas that the load needs are ready", v.Ready, need)
+		return Partial, fmt.Sprintf("%d of the %d replicas that the load needs are ready", v.Ready, need) + v.held(need)
 	}
-	return Warm, fmt.Sprintf("no replica is ready; %d are needed", need)
+	return Warm, fmt.Sprintf("no replica is ready; %d are needed", need) + v.held(need)
+}
+
+// held names who keeps a slot at fewer replicas, as long as that is known.
+func (v SlotView) held(need int32) string {
+	if v.Scaler == "" || v.Wanted >= need {
+		return ""
+	}
+	return fmt.Sprintf("; %s has set %d", v.Scaler, v.Wanted)
 }
 
 // noWayBack says what keeps the traffic of a watched route from being led to stable.

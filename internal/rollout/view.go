@@ -1,6 +1,9 @@
 package rollout
 
 import (
+	"bytes"
+	"encoding/json"
+
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -23,9 +26,39 @@ func View(dep *appsv1.Deployment) release.SlotView {
 		Ready:    dep.Status.ReadyReplicas,
 		Updated:  dep.Status.UpdatedReplicas,
 		Pods:     dep.Status.Replicas,
+		Scaler:   scaler(dep.ManagedFields),
 	}
 	v.RolledOut = Unmixed(dep) && v.Wanted > 0 && v.Updated == v.Wanted && v.Ready == v.Wanted
 	return v
+}
+
+// autoscaler is under which name the controller of HorizontalPodAutoscalers writes.
+const autoscaler = "kube-controller-manager"
+
+// scaler names who last set spec.replicas, as far as the API server tells, for people.
+func scaler(fields []metav1.ManagedFieldsEntry) (name string) {
+	var last metav1.Time
+	for _, f := range fields {
+		if f.Manager == "" || f.Time == nil || f.Time.Before(&last) || !setsReplicas(f) {
+			continue
+		}
+		name, last = f.Manager, *f.Time
+		if f.Manager == autoscaler && f.Subresource == "scale" {
+			name += " (an autoscaler)"
+		}
+	}
+	return name
+}
+
+func setsReplicas(f metav1.ManagedFieldsEntry) bool {
+	const path = "f:replicas"
+	if f.FieldsV1 == nil || !bytes.Contains(f.FieldsV1.Raw, []byte(path)) {
+		return false
+	}
+	var set struct {
+		Spec map[string]json.RawMessage `json:"f:spec"`
+	}
+	return json.Unmarshal(f.FieldsV1.Raw, &set) == nil && set.Spec[path] != nil
 }
 
 // Wanted is spec.replicas, which is 1 where it is absent.

@@ -101,3 +101,28 @@ func TestOwnReplicaSetsTellReadyPodsApart(t *testing.T) {
 		t.Errorf("without ReplicaSets it is since %s, want none", got)
 	}
 }
+
+// Who set the replicas last is told by the API server's managed fields; an autoscaler writes them through the scale.
+func TestTheViewNamesWhoSetTheReplicas(t *testing.T) {
+	at := func(minute int) *metav1.Time { return &metav1.Time{Time: time.Date(2026, 1, 1, 10, minute, 0, 0, time.UTC)} }
+	entry := func(manager, subresource, fields string, at *metav1.Time) metav1.ManagedFieldsEntry {
+		return metav1.ManagedFieldsEntry{Manager: manager, Subresource: subresource, Time: at, FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}
+	}
+	const replicas, status, image = `{"f:spec":{"f:replicas":{}}}`, `{"f:status":{"f:replicas":{}}}`, `{"f:spec":{"f:template":{}}}`
+	for name, c := range map[string]struct {
+		fields []metav1.ManagedFieldsEntry
+		want   string
+	}{
+		"nobody tells":       {nil, ""},
+		"a deployer":         {[]metav1.ManagedFieldsEntry{entry("argocd-controller", "", replicas, at(1))}, "argocd-controller"},
+		"an autoscaler":      {[]metav1.ManagedFieldsEntry{entry("argocd-controller", "", replicas, at(1)), entry("kube-controller-manager", "scale", replicas, at(2))}, "kube-controller-manager (an autoscaler)"},
+		"greenwatch since":   {[]metav1.ManagedFieldsEntry{entry("greenwatch", "scale", replicas, at(3)), entry("kube-controller-manager", "scale", replicas, at(2))}, "greenwatch"},
+		"not of the status":  {[]metav1.ManagedFieldsEntry{entry("argocd-controller", "", replicas, at(1)), entry("kube-controller-manager", "status", status, at(2))}, "argocd-controller"},
+		"not of other parts": {[]metav1.ManagedFieldsEntry{entry("argocd-controller", "", replicas, at(1)), entry("kubectl", "", image, at(2))}, "argocd-controller"},
+		"nonsense":           {[]metav1.ManagedFieldsEntry{entry("kubectl", "", `"f:replicas"`, at(1)), {Manager: "x", Time: at(2)}, entry("", "", replicas, at(3)), entry("y", "", replicas, nil)}, ""},
+	} {
+		if got := View(&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{ManagedFields: c.fields}}).Scaler; got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}

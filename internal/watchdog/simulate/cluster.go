@@ -27,6 +27,7 @@ type deployment struct {
 	pods     []pod
 	since    time.Time
 	version  int
+	scaler   string // who set wanted last
 }
 
 // never is when a pod becomes ready that can't start.
@@ -57,7 +58,7 @@ func (d deployment) view(slot string, t time.Time) release.SlotView {
 		}
 	}
 	v := release.SlotView{Slot: slot, Found: true, Revision: d.revision, Version: d.revision, Wanted: d.wanted,
-		Ready: d.ready(t), Updated: d.count(func(p pod) bool { return p.runs(t) }), Pods: all, Since: signal.At(d.since)}
+		Ready: d.ready(t), Updated: d.count(func(p pod) bool { return p.runs(t) }), Pods: all, Since: signal.At(d.since), Scaler: d.scaler}
 	v.RolledOut = v.Updated == d.wanted && v.Ready == d.wanted && all == d.wanted
 	return v
 }
@@ -131,15 +132,16 @@ func (s *Service) Deploy(slot, revision string) {
 
 // Scale sets a slot's replicas, as a person or an autoscaler does; those of a Deployment that is there.
 func (s *Service) Scale(slot string, replicas int32) {
-	s.change(func(now time.Time) { s.scale(slot, replicas, now) })
+	s.change(func(now time.Time) { s.scale("autoscaler", slot, replicas, now) })
 }
 
-func (s *Service) scale(slot string, replicas int32, now time.Time) {
+func (s *Service) scale(writer, slot string, replicas int32, now time.Time) {
 	h := s.slots[slot]
 	if h.live().missing {
 		return
 	}
 	d := h.live().scaled(replicas, now, s.warm(h.live().revision))
+	d.scaler = writer
 	d.version++
 	h.put(now, d)
 	s.wakeAt(s.warm(d.revision))

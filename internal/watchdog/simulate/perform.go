@@ -30,7 +30,7 @@ func (s *Service) performs(a release.Action, now time.Time) (release.Result, str
 	switch a.Deed {
 	case release.ScaleUp:
 		if stable.wanted < a.Replicas {
-			s.scale(a.Stable.Slot, a.Replicas, now)
+			s.scale("greenwatch", a.Stable.Slot, a.Replicas, now)
 			s.wakeAt(0)
 		}
 		return release.Performed, ""
@@ -56,7 +56,7 @@ func (s *Service) scaleAway(a release.Action, candidate deployment, ready int32,
 	case ready == 0:
 		return release.Refused, "stable has no ready replica"
 	}
-	s.scale(a.Candidate.Slot, 0, now)
+	s.scale("greenwatch", a.Candidate.Slot, 0, now)
 	s.wakeAt(0)
 	return release.Performed, ""
 }
