@@ -33,8 +33,10 @@ func rollbackCommand(name string, d Deps) *cobra.Command {
 	var w Word
 	cmd := wordCommand(name, d, &w, "rollback", "Move the traffic back to the stable side now",
 		`Move the traffic back to the stable side now, whatever the matrix, the mode or a
-hold says. The stable side is made ready first; where it holds another revision
-or does not exist, the word is refused at once and a page says why.`,
+hold says. Of a release in mode Observe only who may patch its VirtualService and
+scale its Deployments may say so. The stable side is made ready first; where it
+holds another revision or does not exist, the word is refused at once and a page
+says why.`,
 		func() string { return "is to be rolled back" })
 	w.Decision = release.ChooseRollback
 	return cmd

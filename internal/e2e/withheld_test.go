@@ -78,8 +78,9 @@ func TestARollbackIsWithheldAndSaysWhy(t *testing.T) {
 	}
 }
 
-// The promise people-win: a person's word moves the traffic of a green that the matrix finds good, and
-// beats the mode. Who may not speak is refused by the API server.
+// The promise people-win: a person's word moves the traffic of a green that the matrix finds good, and beats the mode.
+// The promise no-deputy: where the policy observes it takes who may move that traffic himself. Who may not, or may not
+// speak, is refused by the API server.
 func TestAPersonRollsBack(t *testing.T) {
 	s := open(t, stage.Options{Policy: stage.Policy(stage.Terms{Mode: "Observe"})})
 	s.letAliceOperate()
@@ -88,9 +89,17 @@ func TestAPersonRollsBack(t *testing.T) {
 	if err := s.says(lab.Bob, fmt.Sprintf(decision, "bob")); !apierrors.IsForbidden(err) {
 		t.Errorf("bob, who may not, decided: %v", err)
 	}
+	const refused = "which you may not patch yourself, and the release is not in mode Enforce (status.mode): ask somebody who may to say it"
+	if err := s.rollBackAs(lab.Alice, "the answers are wrong"); err == nil || !strings.Contains(err.Error(), refused) {
+		t.Errorf("alice, who may speak and no more, decided: %v", err)
+	}
 	s.steadily("nothing moves", 3*time.Second, s.weigh(0, 100))
-	decided := time.Now()
-	s.must(s.says(lab.Alice, fmt.Sprintf(decision, "alice")))
+	s.letAliceActHerself()
+	var decided time.Time
+	s.eventually("alice's word to be taken", func(context.Context) error {
+		decided = time.Now()
+		return s.says(lab.Alice, fmt.Sprintf(decision, "alice"))
+	})
 	r, moved := s.rolledBack()
 	if took := moved.Sub(decided); took > atOnce {
 		t.Errorf("the traffic moved %s after alice had decided", took)
@@ -114,6 +123,35 @@ kind: RoleBinding
 metadata: {name: alice-operates, namespace: %s}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: greenwatch-operator}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: alice}]`, s.Namespace)))
+}
+
+// letAliceActHerself gives alice the rights that greenwatch needs to act on the namespace's services.
+func (s *scene) letAliceActHerself() {
+	s.t.Helper()
+	s.must(s.Lab.Apply(s.t.Context(), strings.ReplaceAll(`
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: actor, namespace: $NS}
+rules:
+- {apiGroups: [networking.istio.io], resources: [virtualservices], verbs: [patch]}
+- {apiGroups: [apps], resources: [deployments/scale], verbs: [update]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: alice-acts, namespace: $NS}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: actor}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: alice}]`, "$NS", s.Namespace)))
+}
+
+// rollBackAs says rollback of the first release by the command.
+func (s *scene) rollBackAs(user, reason string) error {
+	kubeconfig, err := s.Lab.Kubeconfig(user)
+	s.must(err)
+	code, out, complaint := greenwatch(s.t, s.Lab, "rollback", s.Name+"-1", "-n", s.Namespace, "--kubeconfig", kubeconfig, "--reason", reason)
+	if code != 0 {
+		return fmt.Errorf("exit %d: %s%s", code, out, complaint)
+	}
+	return nil
 }
 
 // says puts a person's word into the first release.

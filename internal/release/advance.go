@@ -23,6 +23,7 @@ var rules = []struct {
 	apply func(*turn)
 }{
 	{"begin", begin},
+	{"policy: mode", takeMode},
 	{"outcomes", takeOutcomes},
 	{"ladder: whose plan", vouch},
 	{"people: hold", takeHold},

@@ -175,6 +175,42 @@ func TestAReleaseGoesByTheServiceThatItBeganWith(t *testing.T) {
 	}
 }
 
+// A release's mode is what the policy says of this very release, at each look anew; what the daemon's file withholds does
+// not count.
+func TestAReleasesModeIsThePolicysOfThisVeryRelease(t *testing.T) {
+	mode := func(m release.Mode) *release.Plan { p := thePlan(); p.Mode = m; return p }
+	elsewhere := func(edit func(*release.Plan)) *release.Plan { p := mode(release.Enforce); edit(p); return p }
+	own := thePlan().Service()
+	for name, c := range map[string]struct {
+		plan      *release.Plan
+		service   *release.Service
+		was, want release.Mode
+	}{
+		"the policy enforces":                {mode(release.Enforce), own, "", release.Enforce},
+		"it does since":                      {mode(release.Enforce), own, release.Observe, release.Enforce},
+		"the policy observes":                {mode(release.Observe), own, "", release.Observe},
+		"it does since it enforced":          {mode(release.Observe), own, release.Enforce, release.Observe},
+		"it enforces another VirtualService": {elsewhere(func(p *release.Plan) { p.VirtualService = "toy" }), own, release.Enforce, release.Observe},
+		"it enforces another Deployment":     {elsewhere(func(p *release.Plan) { p.Slots[0].Deployment = "toy" }), own, release.Enforce, release.Observe},
+		"it enforces by other routes":        {elsewhere(func(p *release.Plan) { p.HTTPRoutes = []string{"main"} }), own, release.Observe, release.Enforce},
+		"without a service of its own":       {mode(release.Enforce), nil, release.Enforce, release.Observe},
+		"the policy is gone that enforced":   {nil, own, release.Enforce, release.Enforce},
+		"the policy is gone that observed":   {nil, own, release.Observe, release.Observe},
+		"the policy is gone, and unknown":    {nil, own, "", ""},
+	} {
+		s := newSim(t)
+		s.spec.Service, s.plan, s.mode = c.service, c.plan.For(release.Spec{Service: c.service}), release.Observe
+		s.state.Mode = c.was
+		o := s.observe()
+		if got := release.Advance(s.state, o).Mode; got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+		if got := release.Halt(s.state, o, []release.Breach{{Invariant: release.OneRollback}}).Mode; got != c.want {
+			t.Errorf("%s, while it is halted: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 // A destination that leads elsewhere than to stable's pods takes no traffic; once it leads there it does, the control.
 func TestADestinationThatLeadsElsewhereTakesNoTraffic(t *testing.T) {
 	s := bad(t).at(2*time.Minute, func(s *sim) { s.slot(blue).Unusable = "kb-blue leads to other pods" }).until(time.Hour)

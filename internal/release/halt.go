@@ -6,9 +6,10 @@ import "fmt"
 const wayOn = "Nothing is moved by itself until somebody lifts the halt: by rollback, by accept, or by hold and then resume."
 
 // Halt gives what is saved instead of a state, or after a deed, that would break invariants: the old state, with what
-// was told and done meanwhile, its rollback stopped, and a person paged, once. It is watched and judged on.
+// was told and done meanwhile and the policy's mode, its rollback stopped, and a person paged, once. It is watched and judged on.
 func Halt(old State, o Observed, broken []Breach) State {
 	t := &turn{old: old, s: old.fork(), o: o}
+	takeMode(t)
 	takeOutcomes(t)
 	at := t.stop()
 	if !old.Is(ConditionHalted) && len(broken) > 0 {

@@ -37,6 +37,18 @@ func (p *Plan) For(s Spec) *Plan {
 	return &own
 }
 
+// takeMode keeps the mode that speaks of this very release. One without a service of its own goes by whatever its
+// policy names at the time, which no mode that was seen before speaks of.
+func takeMode(t *turn) {
+	switch {
+	case t.o.Plan == nil: // gone, or not valid
+	case t.o.Spec.Service == nil:
+		t.s.Mode = Observe
+	default:
+		t.s.Mode = t.o.Plan.Mode
+	}
+}
+
 func deployments(slots []Slot) []string {
 	var names []string
 	for _, s := range slots {

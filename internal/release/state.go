@@ -309,7 +309,11 @@ type SeenHold struct {
 
 // State is the life of one release so far: what can't be observed again, and enough to resume.
 type State struct {
-	Phase        Phase          `json:"phase,omitempty"`
+	Phase Phase `json:"phase,omitempty"`
+	// Mode is what the policy says of this very release: Enforce only where it lets greenwatch act on this VirtualService
+	// and these Deployments, so that whoever wrote it was asked for the rights on them. The daemon's ceiling does not
+	// count. It stays when the policy is gone. Admission goes by it: whose word Rollback needs rights of its own.
+	Mode         Mode           `json:"mode,omitempty"`
 	FirstTraffic signal.Instant `json:"firstTraffic,omitempty"`
 	// Cutover mirrors Spec.Cutover, which is written first and wins.
 	Cutover signal.Instant `json:"cutover,omitempty"`

@@ -129,6 +129,9 @@ func TestAModeCountsForTheServiceThatThePolicyNames(t *testing.T) {
 				w.Until(s.Known)
 				s.Cutover(green, "green-2")
 				w.Until(s.In(1, release.Watching))
+				if _, state, _ := s.Release(1); state.Mode != release.Observe {
+					t.Errorf("the release's mode is %q at first", state.Mode)
+				}
 				s.Edit(func(p *release.Plan) { p.Mode = release.Enforce; c.edit(p) })
 				s.Serve("green-2", simulate.Bad)
 				time.Sleep(20 * time.Minute)
@@ -136,6 +139,9 @@ func TestAModeCountsForTheServiceThatThePolicyNames(t *testing.T) {
 					t.Errorf("moved %d times, want %d", s.Moves(1), c.moves)
 				}
 				_, state, _ := s.Release(1)
+				if acts := state.Mode == release.Enforce; acts != (c.moves > 0) {
+					t.Errorf("the release's mode is %q", state.Mode)
+				}
 				if why := state.Condition(release.ConditionWithheld); c.moves == 0 && (why == nil || !strings.Contains(why.Message, "names another VirtualService or Deployment")) {
 					t.Errorf("withheld: %+v", why)
 				}

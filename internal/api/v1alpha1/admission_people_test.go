@@ -7,6 +7,7 @@ import (
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
 	"github.com/knowledgebeast/greenwatch/internal/lab"
+	"github.com/knowledgebeast/greenwatch/internal/release"
 )
 
 // aRelease is an active release of which people have spoken.
@@ -20,6 +21,9 @@ spec:
   firstSeen: "2026-01-01T00:00:00Z"
   candidate: {slot: green, revision: r2}
   stable: {slot: blue, revision: r1}
+  service:
+    virtualService: shop
+    slots: [{name: blue, deployment: shop-blue, host: shop-blue}, {name: green, deployment: shop-green, host: shop-green}]
   people:
     hold: {by: olga, reason: looking, until: "2026-01-01T04:00:00Z"}
     decision: {by: olga, choice: Accept}
@@ -28,6 +32,9 @@ spec:
     - {id: complaint-2, kind: complaint, by: olga, text: slower, retracted: true}
     - {id: security-1, kind: security, by: alice, text: tokens}
 `
+
+// aStatus is one of a mode.
+const aStatus = `{"status":{"mode":%q,"checks":0,"share":0,"story":0}}`
 
 const (
 	alone     = "written by greenwatch alone"
@@ -48,7 +55,7 @@ func reports(all ...string) string { return word(`"reports":[` + strings.Join(al
 // Of a release people write their own words, in their own name, and nothing else.
 func TestAdmissionLetsPeopleSpeakForThemselves(t *testing.T) {
 	s := guarded(t)
-	s.prove(t, aRelease, ofReleases([]trial{
+	s.proveIn(t, release.Enforce, aRelease, ofReleases([]trial{
 		{tries: "decides", patch: word(`"decision":{"by":"alice","choice":"Rollback"}`)},
 		{tries: "decides in another's name", patch: word(`"decision":{"by":"olga","choice":"Rollback"}`), refused: "a decision is spoken " + ownName},
 		{tries: "changes the reason of another's decision", patch: word(`"decision":{"reason":"because"}`), refused: "a decision is spoken " + ownName},

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -19,12 +20,16 @@ import (
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
 	"github.com/knowledgebeast/greenwatch/internal/lab"
+	"github.com/knowledgebeast/greenwatch/internal/release"
 )
 
 // Who tries something in the tests of deploy/admission.yaml, besides the lab's own: greenwatch, alice, who is an
 // operator, and the admin.
 const (
 	olga    = "olga"    // another operator
+	ed      = "ed"      // an operator and an author, as "edit" makes one, without any right on VirtualServices and Deployments
+	otto    = "otto"    // an operator who may patch VirtualService shop and scale Deployments shop-blue and shop-green
+	vera    = "vera"    // an operator who may patch VirtualServices, and scale nothing
 	ann     = "ann"     // an author, without any right on VirtualServices and Deployments
 	sam     = "sam"     // an author who may patch VirtualService shop and scale Deployments shop-blue and shop-green
 	half    = "half"    // an author who may patch VirtualService shop, and scale Deployment shop-blue
@@ -35,7 +40,7 @@ const (
 
 var cast = []lab.User{
 	lab.ServiceAccount(visitor, "default", visitor),
-	{Key: olga, Name: olga, Groups: []string{"oncall"}},
+	{Key: olga, Name: olga, Groups: []string{"oncall"}}, {Key: ed, Name: ed}, {Key: otto, Name: otto}, {Key: vera, Name: vera},
 	{Key: ann, Name: ann}, {Key: sam, Name: sam}, {Key: half, Name: half}, {Key: tenant, Name: tenant},
 	lab.ServiceAccount(backup, "velero", backup),
 	lab.ServiceAccount(garbage, "kube-system", "generic-garbage-collector"),
@@ -47,7 +52,11 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: {name: operators, namespace: $NS}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: greenwatch-operator}
-subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: oncall}]
+subjects:
+- {apiGroup: rbac.authorization.k8s.io, kind: Group, name: oncall}
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: ed}
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: otto}
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: vera}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
@@ -55,6 +64,7 @@ metadata: {name: authors, namespace: $NS}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: greenwatch-author}
 subjects:
 - {apiGroup: rbac.authorization.k8s.io, kind: User, name: ann}
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: ed}
 - {apiGroup: rbac.authorization.k8s.io, kind: User, name: sam}
 - {apiGroup: rbac.authorization.k8s.io, kind: User, name: half}
 ---
@@ -74,6 +84,17 @@ rules:
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
+metadata: {name: weights, namespace: $NS}
+rules: [{apiGroups: [networking.istio.io], resources: [virtualservices], verbs: [patch]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: weights, namespace: $NS}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: weights}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: vera}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
 metadata: {name: tenant, namespace: $NS}
 rules: [{apiGroups: ["*"], resources: ["*"], verbs: ["*"]}]
 ---
@@ -81,7 +102,9 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: {name: sam, namespace: $NS}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: sam}
-subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: sam}]
+subjects:
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: sam}
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: otto}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
@@ -205,9 +228,24 @@ func (s server) patchAs(t *testing.T, user string, kind schema.GroupVersionResou
 // prove makes each trial on an object of its own, and prints what came of it as a line of a table.
 func (s server) prove(t *testing.T, manifest string, trials []trial) {
 	t.Helper()
+	s.proveIn(t, "", manifest, trials)
+}
+
+// proveIn does so with releases of that mode.
+func (s server) proveIn(t *testing.T, mode release.Mode, manifest string, trials []trial) {
+	t.Helper()
 	for i, c := range trials {
 		s.object(t, manifest, i+1)
+		if mode != "" {
+			if err := s.patchAs(t, lab.Greenwatch, v1alpha1.Releases(), named(i+1), "status", fmt.Sprintf(aStatus, mode)); err != nil {
+				t.Fatal(err)
+			}
+		}
 		s.judge(t, c.who, c.tries, c.refused, s.patchAs(t, c.who, c.kind, named(i+1), c.sub, c.patch))
+		err := s.objects(t, lab.Admin).Resource(c.kind).Namespace(s.Namespace).Delete(t.Context(), named(i+1), metav1.DeleteOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			t.Fatal(err)
+		}
 	}
 }
 
