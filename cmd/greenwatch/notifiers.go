@@ -37,7 +37,7 @@ func newSink(log *zap.Logger, n config.Notifier) (sink, error) {
 			}
 			return c.Page, nil
 		})
-		return sink{page: func(ctx context.Context, p notify.Page) (notify.Receipt, error) { return pages.now()(ctx, p) }}, err
+		return sink{page: func(ctx context.Context, p notify.Page) (notify.Receipt, error) { return pages.now()(ctx, p) }, turn: pages.turn}, err
 	}
 	tells, err := renew(log, n.Slack.TokenFile, func(token notify.Secret) (notify.Teller, error) {
 		c, err := slack.New(slack.Config{Token: token, Channel: n.Slack.Channel, BaseURL: n.Slack.URL})
@@ -46,7 +46,7 @@ func newSink(log *zap.Logger, n config.Notifier) (sink, error) {
 		}
 		return c.Tell, nil
 	})
-	return sink{tell: func(ctx context.Context, s notify.Story) (notify.Receipt, error) { return tells.now()(ctx, s) }}, err
+	return sink{tell: func(ctx context.Context, s notify.Story) (notify.Receipt, error) { return tells.now()(ctx, s) }, turn: tells.turn}, err
 }
 
 // renewed is what sends with a secret from a file. It is made anew whenever the file holds another one, as
@@ -59,6 +59,7 @@ type renewed[T any] struct {
 	mu     sync.Mutex
 	secret notify.Secret
 	sends  T
+	turns  int
 	failed bool
 }
 
@@ -95,5 +96,14 @@ func (r *renewed[T]) now() T {
 	}
 	r.log.Info("the secret has changed and was read again")
 	r.secret, r.sends, r.failed = s, sends, false
+	r.turns++
 	return sends
+}
+
+// turn reads the secret again, and counts how often it was another one.
+func (r *renewed[T]) turn() int {
+	r.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.turns
 }

@@ -84,6 +84,13 @@ func runDaemon(ctx context.Context, o cli.RunOptions) error {
 	g.Go(func() error { return c.run(ctx) })
 	g.Go(func() error { return current.follow(ctx) })
 	g.Go(func() error {
+		return sinks.follow(ctx, func(sink string) {
+			if d := dog.Load(); d != nil {
+				d.Renewed(sink)
+			}
+		})
+	})
+	g.Go(func() error {
 		return every(ctx, 5*time.Second, func() { meter.Phases(c.phases()); seen.meterBudgets() })
 	})
 	g.Go(func() error { return sayIfAway(ctx, log, seen) })

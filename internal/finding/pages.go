@@ -101,6 +101,11 @@ func pages() []Entry {
 			Do: "Bring Prometheus back, or the network to it; where it refuses, look at the token and the tenant in the daemon's file; where it turns questions away, or answers in part, at its load, its limits, and the stores behind it. Checks that were missed are judged afterwards, each at its own time.",
 		},
 		{
+			Code: release.CodeNotifierRefuses, Title: "Notifier refuses", Severity: release.Error,
+			Text: itself("a notifier refuses whatever it is sent"),
+			Do:   "Put a key or token that is valid into the file that the daemon's file names for it, or mend its channel: what waits is sent as soon as the file changes, and every few minutes besides. Until then nobody hears from it: kubectl greenwatch status -A shows what is watched.",
+		},
+		{
 			Code: release.CodeCutoverRefused, Title: "Cutover refused", Severity: release.Warning,
 			Text: itself("the cutover that somebody wrote is not taken"),
 			Do:   "Find out who wrote spec.cutover of release {release}: that is greenwatch's to write. It goes by what it sees itself.",

@@ -25,7 +25,7 @@ func causes() []string {
 	return words(signal.Causes()...)
 }
 
-func deliveries() []string { return []string{"delivered", "retried", "expired"} }
+func deliveries() []string { return []string{"delivered", "retried", "refused", "expired"} }
 
 func places() []string { return []string{"look", "delivery", "query"} }
 

@@ -40,6 +40,7 @@ type Meter struct {
 	skew      *prometheus.GaugeVec
 	overspent *prometheus.GaugeVec
 	delivered *prometheus.CounterVec
+	refuses   *prometheus.GaugeVec
 	deferred  prometheus.Counter
 	requests  *prometheus.CounterVec
 	leader    prometheus.Gauge
@@ -66,6 +67,7 @@ func New(o Options) *Meter {
 		skew:      gauges("prometheus_clock_skew_seconds", "By how much Prometheus' clock is ahead of the daemon's, in whole seconds, as it is used; negative where it is behind.", "prometheus"),
 		overspent: gauges("query_budgets_used_up", "Policies that have used up their budget of a Prometheus' time.", "prometheus"),
 		delivered: counters("deliveries_total", "Attempts to deliver a page or an edition of a story, by outcome.", "sink", "outcome"),
+		refuses:   gauges("notifier_refuses", "1 where a notifier refuses whatever it is sent: its key, its token or its channel is not right.", "sink"),
 		deferred:  prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "pages_deferred_total", Help: "Incidents that opened when their policy's pages of the hour were used up: people are paged later, if they last."}),
 		requests:  counters("api_requests_total", "Requests to the Kubernetes API by method and status code; 0 is no answer.", "verb", "code"),
 		leader:    prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "leader", Help: "1 where this process leads, else 0."}),
@@ -76,7 +78,7 @@ func New(o Options) *Meter {
 		broken: counters("invariants_broken_total", "States that were not saved and deeds that were not done since they would have broken an invariant, by which: the release is halted.", "invariant"),
 	}
 	o.Registerer.MustRegister(m.active, m.checks, m.blind, m.guards, m.rollbacks, m.weights, m.proof, m.queries,
-		m.failures, m.skew, m.overspent, m.delivered, m.deferred, m.requests, m.leader, m.reloads, m.cut, m.panics, m.broken, buildInfo(o))
+		m.failures, m.skew, m.overspent, m.delivered, m.refuses, m.deferred, m.requests, m.leader, m.reloads, m.cut, m.panics, m.broken, buildInfo(o))
 	if o.GuardAge != nil {
 		o.Registerer.MustRegister(guardAge(o.GuardAge))
 	}
@@ -172,7 +174,13 @@ func (m *Meter) Overspent(server string, policies int) {
 	m.overspent.WithLabelValues(m.servers.known(server)).Set(float64(policies))
 }
 
-// Delivered counts an attempt to tell: delivered, retried or expired.
+// Refuses sets whether a sink refuses whatever it is sent.
+func (m *Meter) Refuses(sink string, is bool) {
+	m.refuses.WithLabelValues(m.sinks.known(sink)).Set(map[bool]float64{true: 1}[is])
+}
+
+// Delivered counts an attempt to tell: delivered, retried, refused (for the sink's key or channel; tried again, too)
+// or expired.
 func (m *Meter) Delivered(sink, outcome string) {
 	m.delivered.WithLabelValues(m.sinks.known(sink), among(deliveries(), outcome)).Inc()
 }

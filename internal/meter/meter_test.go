@@ -123,6 +123,20 @@ greenwatch_prometheus_query_seconds_count{prometheus="other"} 2
 `)
 }
 
+func TestWhoRefuses(t *testing.T) {
+	m, r := fresh(t)
+	m.Names(nil, []string{"oncall", "deployments"})
+	m.Refuses("oncall", true)
+	m.Refuses("deployments", true)
+	m.Refuses("deployments", false)
+	expect(t, r, "greenwatch_notifier_refuses", `
+# HELP greenwatch_notifier_refuses 1 where a notifier refuses whatever it is sent: its key, its token or its channel is not right.
+# TYPE greenwatch_notifier_refuses gauge
+greenwatch_notifier_refuses{sink="deployments"} 0
+greenwatch_notifier_refuses{sink="oncall"} 1
+`)
+}
+
 func TestNewNamesAreTakenUp(t *testing.T) {
 	m, r := fresh(t)
 	m.Names(nil, []string{"deployments"})

@@ -89,6 +89,20 @@ func (x *Exchange) Retryable() bool {
 	return x.Status/100 == 2
 }
 
+// RefusesSender says whether an answer speaks of who sends, or of where to, rather than of the message, as far
+// as HTTP tells.
+func (x *Exchange) RefusesSender() bool {
+	if x.Status/100 != 3 && x.Status/100 != 4 || x.Retryable() {
+		return false
+	}
+	switch x.Status {
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong,
+		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusRequestHeaderFieldsTooLarge:
+		return false
+	}
+	return true
+}
+
 // Explain says in a few words what came back, and what to do about it.
 func (x *Exchange) Explain() string {
 	switch status := strings.TrimSpace(fmt.Sprintf("HTTP %d %s", x.Status, http.StatusText(x.Status))); {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 )
 
 const masked = "<secret>"
@@ -74,6 +75,22 @@ func knownCause(err error) error {
 		}
 	}
 	return nil
+}
+
+// Words makes one short line of text, without the token and without what would not show.
+func (s Secret) Words(text string) string {
+	const most = 300
+	shown := strings.Map(func(r rune) rune {
+		if !unicode.IsGraphic(r) || r == unicode.ReplacementChar {
+			return ' '
+		}
+		return r
+	}, s.Mask(text))
+	shown = strings.Join(strings.Fields(shown), " ")
+	if len(shown) > most {
+		shown = strings.ToValidUTF8(shown[:most-len("…")], "") + "…"
+	}
+	return shown
 }
 
 // clip keeps what a server said to the length of a log line.

@@ -20,6 +20,7 @@ const (
 	CodeFleetWithheld     Code = "FleetWithheld"     // rollbacks in too many namespaces at once: it is the platform
 	CodeNamespaceWithheld Code = "NamespaceWithheld" // too many rollbacks at once in one namespace: what its services share
 	CodePrometheusAway    Code = "PrometheusAway"    // a Prometheus can't be reached, refuses, or answers in part
+	CodeNotifierRefuses   Code = "NotifierRefuses"   // a notifier refuses whatever it is sent: its key, its token, its channel
 	CodeFault             Code = "Fault"             // greenwatch itself fails at a policy, and rests it
 	CodeCanaryReminder    Code = "CanaryReminder"    // the traffic has been split for a day
 )

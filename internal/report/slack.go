@@ -49,6 +49,9 @@ func Slack(r Release) (text string, blocks json.RawMessage) {
 	return fallback(r), encode(list)
 }
 
+// Notice makes one line of a text, fit for a message of its own.
+func Notice(text string) string { return escape(harmless(text)) }
+
 // fallback is the message in one line, without markup.
 func fallback(r Release) string {
 	line := fmt.Sprintf("%s/%s %s: %s", r.Namespace, r.Spec.Policy, finding.Name(r.Spec.Candidate), r.State.Phase)

@@ -8,12 +8,13 @@ import (
 	"github.com/knowledgebeast/greenwatch/internal/signal"
 )
 
-// letter is a queue's key: all that one sink is to be told of one release, of one Prometheus, or of one
-// policy itself.
+// letter is a queue's key: all that one sink is to be told of one release, of one Prometheus, of one
+// policy itself, or of another sink.
 type letter struct {
 	release string
 	server  string
 	policy  Key
+	refuses string // another sink, that refuses
 	sink    string
 }
 
@@ -21,7 +22,7 @@ func (l letter) about() string {
 	if l.policy != (Key{}) {
 		return l.policy.String()
 	}
-	return l.release + l.server
+	return l.release + l.server + l.refuses
 }
 
 // deed is one delivery, however often it is tried.
@@ -40,13 +41,14 @@ type book struct {
 	done    map[string]map[deed]release.Outcome
 	tries   map[letter]int
 	rest    map[letter]time.Time // not to be tried before
+	barred  map[letter]bool      // rest since their sink refuses
 	busy    map[string]int       // writers per sink
 	aside   map[string][]letter  // letters that wait for a writer of their sink
 }
 
 func newBook() *book {
 	return &book{records: map[string]Record{}, done: map[string]map[deed]release.Outcome{}, tries: map[letter]int{},
-		rest: map[letter]time.Time{}, busy: map[string]int{}, aside: map[string][]letter{}}
+		rest: map[letter]time.Time{}, barred: map[letter]bool{}, busy: map[string]int{}, aside: map[string][]letter{}}
 }
 
 func (b *book) put(r Record) {
@@ -93,6 +95,7 @@ func (b *book) forget(name string) {
 func (b *book) clear(l letter) {
 	delete(b.tries, l)
 	delete(b.rest, l)
+	delete(b.barred, l)
 }
 
 // keep forgets the releases of a policy that are not among those given, and names them.
@@ -191,10 +194,29 @@ func (b *book) succeed(l letter) {
 	b.clear(l)
 }
 
-func (b *book) restUntil(l letter, t time.Time) {
+// restUntil keeps a letter from being tried before t; barred is whether its sink refuses whatever is sent.
+func (b *book) restUntil(l letter, t time.Time, barred bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.rest[l] = t
+	delete(b.barred, l)
+	if barred {
+		b.barred[l] = true
+	}
+}
+
+// unbar gives the letters that rest since their sink refuses, and lets them be tried.
+func (b *book) unbar(sink string) []letter {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var freed []letter
+	for l := range b.barred {
+		if l.sink == sink {
+			freed = append(freed, l)
+			b.clear(l)
+		}
+	}
+	return freed
 }
 
 func (b *book) restsUntil(l letter) time.Time {

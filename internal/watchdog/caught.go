@@ -133,7 +133,7 @@ func (d *Daemon) writeCaught(ctx context.Context, l letter) {
 	if p, panicked := errors.AsType[*caught.Panic](err); panicked {
 		pause := pauseAfter(d.book.try(l) - 1)
 		d.panicked("delivery", l.about()+" to "+l.sink, p, pause)
-		d.book.restUntil(l, time.Now().Add(pause))
+		d.book.restUntil(l, time.Now().Add(pause), false)
 		d.letters.AddAfter(l, pause)
 	}
 }

@@ -28,24 +28,25 @@ type Daemon struct {
 	policies workqueue.TypedRateLimitingInterface[Key]
 	letters  workqueue.TypedDelayingInterface[letter]
 
-	pulse   *pulse
-	book    *book
-	ticks   ticks
-	probes  probes
-	trusted trusted
-	ears    ears
-	vouched vouched
-	begun   unmade
-	fleet   fleet
-	away    away
-	clocks  clocks
-	steady  steady
-	owns    owns
-	buckets buckets
-	notices notices
-	rests   rests
-	budgets budgets
-	lanes   *lanes
+	pulse    *pulse
+	book     *book
+	ticks    ticks
+	probes   probes
+	trusted  trusted
+	ears     ears
+	vouched  vouched
+	begun    unmade
+	fleet    fleet
+	away     away
+	clocks   clocks
+	steady   steady
+	owns     owns
+	buckets  buckets
+	notices  notices
+	refusals refusals
+	rests    rests
+	budgets  budgets
+	lanes    *lanes
 }
 
 // mostBackoff is how long a policy rests at most after looks that failed.
@@ -73,6 +74,7 @@ func New(o Options) *Daemon {
 		clocks:   clocks{servers: map[string]*clock{}},
 		buckets:  buckets{due: map[Key]nextLook{}},
 		notices:  notices{of: map[Key]release.Notices{}, sinks: map[Key][]string{}, well: map[notice]signal.Instant{}},
+		refusals: refusals{of: map[string]*refusal{}},
 		rests:    rests{of: map[Key]rest{}},
 		lanes:    newLanes(workers),
 	}

@@ -51,6 +51,7 @@ func (unmetered) Guarded(judge.Tier, signal.Cause, signal.Duration) {}
 func (unmetered) Checked(judge.Tier, bool)                          {}
 func (unmetered) Advanced(_, _ release.State)                       {}
 func (unmetered) Delivered(_, _ string)                             {}
+func (unmetered) Refuses(string, bool)                              {}
 func (unmetered) Skewed(string, time.Duration)                      {}
 func (unmetered) Panicked(string)                                   {}
 func (unmetered) Broke(release.Invariant)                           {}

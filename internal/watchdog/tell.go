@@ -52,6 +52,9 @@ func (d *Daemon) write(ctx context.Context, l letter) {
 	case l.policy != (Key{}):
 		d.writeNotices(ctx, l)
 		return
+	case l.refuses != "":
+		d.writeRefusal(ctx, l)
+		return
 	}
 	if r, ok := d.book.record(l.release); ok && d.writeRelease(ctx, l, r) {
 		d.Wake(Key{r.Namespace, r.Spec.Policy})
@@ -93,16 +96,22 @@ func (d *Daemon) send(ctx context.Context, l letter, m Message, done func(releas
 	if err == nil {
 		d.meter.Delivered(l.sink, "delivered")
 		d.book.succeed(l)
+		d.taken(l.sink)
 		done(out)
 		return true
 	}
-	wait, again := d.Retry(m, d.book.try(l), err)
+	retry := d.Retry(m, d.book.try(l), err)
 	log := d.log.With(zap.String("sink", l.sink), zap.String("about", l.about()), zap.String("deed", string(m.Action.Deed)), zap.Error(err))
-	if again && !d.expired(m) {
-		d.meter.Delivered(l.sink, "retried")
-		log.Warn("delivery failed, will be tried again", zap.Duration("in", wait))
-		d.book.restUntil(l, time.Now().Add(wait))
-		d.letters.AddAfter(l, wait)
+	outcome := "retried"
+	if retry.Refusal != "" {
+		outcome = "refused"
+		d.refused(l.sink, retry.Refusal)
+	}
+	if retry.Again && !d.expired(m) {
+		d.meter.Delivered(l.sink, outcome)
+		log.Warn("delivery failed, will be tried again", zap.Duration("in", retry.Wait))
+		d.book.restUntil(l, time.Now().Add(retry.Wait), retry.Refusal != "")
+		d.letters.AddAfter(l, retry.Wait)
 		return false
 	}
 	d.meter.Delivered(l.sink, "expired")

@@ -164,10 +164,19 @@ type Edges struct {
 	// Send delivers one message and gives what the sink wants remembered. How long to wait before
 	// another try, and whether to try at all, are the sink's to say.
 	Send func(ctx context.Context, m Message) (ref string, err error)
-	// Retry gives how long to wait after a failed delivery; ok is false where trying again is no use.
-	Retry func(m Message, attempt int, err error) (wait time.Duration, ok bool)
+	// Retry says what follows from a failed delivery.
+	Retry func(m Message, attempt int, err error) Retry
 	// Say tells Kubernetes' events and the log what changed between two states.
 	Say func(r Record, old release.State)
+}
+
+// Retry is what follows from a failed delivery: another try after Wait, unless Again is false, since it is no use.
+type Retry struct {
+	Wait  time.Duration
+	Again bool
+	// Refusal is what is held against the sink itself, its key, its channel, rather than against the message; "" where
+	// nothing is. Renewed says when that may be mended.
+	Refusal string
 }
 
 // Message is one thing to tell to one sink.
@@ -210,6 +219,8 @@ type Meter interface {
 	Checked(tier judge.Tier, late bool)
 	Advanced(old, next release.State)
 	Delivered(sink, outcome string)
+	// Refuses sets whether a sink refuses whatever greenwatch sends.
+	Refuses(sink string, is bool)
 	Skewed(prometheus string, ahead time.Duration)
 	// Panicked counts a panic that was caught: at a look or at a delivery.
 	Panicked(at string)

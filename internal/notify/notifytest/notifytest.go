@@ -84,6 +84,7 @@ func (s Subject) judgesAnswers(t *testing.T) {
 		body       string
 		retryable  bool
 		after      time.Duration
+		sender     bool // it is the sender that is refused
 	}{
 		{status: 429, retryAfter: "37", retryable: true, after: 37 * time.Second},
 		{status: 429, retryable: true},
@@ -98,9 +99,11 @@ func (s Subject) judgesAnswers(t *testing.T) {
 		{status: 200, body: "<html>please sign in", retryable: true},
 		{status: 200, retryable: true},
 		{status: 400},
-		{status: 401},
-		{status: 403, body: `{"message": "no"}`},
-		{status: 404},
+		{status: 401, sender: true},
+		{status: 403, body: `{"message": "no"}`, sender: true},
+		{status: 404, sender: true},
+		{status: 407, sender: true},
+		{status: 410, sender: true},
 		{status: 413},
 	} {
 		t.Run(fmt.Sprintf("%d %s%s", tc.status, tc.retryAfter, tc.body), func(t *testing.T) {
@@ -114,6 +117,9 @@ func (s Subject) judgesAnswers(t *testing.T) {
 			})
 			_, err := n.Send(t.Context())
 			s.wantFailure(t, err, tc.retryable, tc.after)
+			if said := notify.RefusalOf(err); said != "" != tc.sender {
+				t.Errorf("it holds %q against the sender, want something: %v", said, tc.sender)
+			}
 		})
 	}
 }
@@ -211,6 +217,9 @@ func (s Subject) followsNoRedirect(t *testing.T) {
 		})
 		_, err := n.Send(t.Context())
 		s.wantFailure(t, err, false, 0)
+		if notify.RefusalOf(err) == "" {
+			t.Errorf("HTTP %d holds nothing against the sender: its base URL is another's", status)
+		}
 	}
 	if reached.Load() {
 		t.Error("the message, with its secret, went to where the redirect pointed")
@@ -241,6 +250,7 @@ func (s Subject) secretSentBack(t *testing.T) {
 				continue
 			}
 			s.keeps(t, "the error", err)
+			s.keeps(t, "what is held against the sender", notify.RefusalOf(err))
 		}
 	}
 }

@@ -98,7 +98,20 @@ func (c *Client) failure(page notify.Page, exchange *notify.Exchange, err error)
 	default:
 		err = fmt.Errorf("page %s: %w", page.DedupKey, err)
 	}
-	return &notify.Error{Err: c.key.MaskError(err), Retryable: exchange.Retryable(), After: exchange.After}
+	return &notify.Error{Err: c.key.MaskError(err), Retryable: exchange.Retryable(), After: exchange.After, Refusal: c.refusal(exchange)}
+}
+
+// refusal is what PagerDuty, or who answers in its place, has against the key or the address.
+func (c *Client) refusal(exchange *notify.Exchange) string {
+	if exchange.RefusesSender() || exchange.Status == http.StatusBadRequest && ofKey(refusal(exchange.Body)) {
+		return c.key.Words(hint(exchange))
+	}
+	return ""
+}
+
+// ofKey says whether a refusal is about the routing key: "Invalid routing key", "'routing_key' is missing or blank".
+func ofKey(said string) bool {
+	return strings.Contains(strings.ReplaceAll(strings.ToLower(said), "_", " "), "routing key")
 }
 
 func hint(exchange *notify.Exchange) string {
@@ -108,7 +121,7 @@ func hint(exchange *notify.Exchange) string {
 		return "PagerDuty did not answer"
 	case exchange.Err != nil:
 		return fmt.Sprintf("PagerDuty answered HTTP %d, its body could not be read", exchange.Status)
-	case strings.Contains(said, "routing_key"):
+	case ofKey(said):
 		return fmt.Sprintf("PagerDuty refused the routing key (%s%s): "+
 			"want one of an integration of type Events API v2, in the base URL's region", exchange.Explain(), said)
 	case exchange.Status/100 == 2:

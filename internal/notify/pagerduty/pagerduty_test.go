@@ -215,21 +215,30 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 		answer    string
 		retryable bool
 		want      string
+		sender    bool // it is the key or the address that is refused
 	}{
 		{400, `{"status": "invalid event", "message": "Event object is invalid", "errors": ["Length of 'routing_key' is incorrect"]}`,
-			false, "want one of an integration of type Events API v2, in the base URL's region"},
+			false, "want one of an integration of type Events API v2, in the base URL's region", true},
+		{400, `{"status": "invalid event", "message": "Event object is invalid", "errors": ["Invalid routing key"]}`,
+			false, "want one of an integration of type Events API v2", true},
+		{400, `{"status": "invalid event", "message": "Event object is invalid", "errors": ["'payload.summary' is missing or blank", "'routing_key' is missing or blank"]}`,
+			false, "want one of an integration of type Events API v2", true},
+		{400, "<html>400 Bad Request", false, "HTTP 400 Bad Request", false},
 		{400, `{"status": "invalid event", "message": "Event object is invalid", "errors": ["a", "b"]}`,
-			false, "HTTP 400 Bad Request, Event object is invalid; a; b"},
+			false, "HTTP 400 Bad Request, Event object is invalid; a; b", false},
 		{429, `{"status": "throttle exceeded", "message": "Requests for this service are arriving too quickly."}`,
-			true, "arriving too quickly"},
-		{404, "", false, "check the base URL"},
-		{200, "<html>", true, "want 202 Accepted"},
-		{502, "<html>", true, "HTTP 502 Bad Gateway"},
+			true, "arriving too quickly", false},
+		{404, "", false, "check the base URL", true},
+		{200, "<html>", true, "want 202 Accepted", false},
+		{502, "<html>", true, "HTTP 502 Bad Gateway", false},
 	} {
 		_, err := serve(t, tc.status, tc.answer).send(t, page())
 		if err == nil || notify.Retryable(err) != tc.retryable || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("HTTP %d %s: error %v (retryable %v), want %q (%v)",
 				tc.status, tc.answer, err, notify.Retryable(err), tc.want, tc.retryable)
+		}
+		if said := notify.RefusalOf(err); said != "" != tc.sender || strings.Contains(said, page().DedupKey) {
+			t.Errorf("HTTP %d %s: %q is held against the sender, want something: %v", tc.status, tc.answer, said, tc.sender)
 		}
 		if !strings.Contains(err.Error(), "page greenwatch/production/knowledgebeast-7/1/rollback: ") {
 			t.Errorf("error %v does not say which page", err)

@@ -29,13 +29,41 @@ func (c *Channel) failure(exchange *notify.Exchange, err error) error {
 			Err:       refused{c.token.Mask(refusal.Err), c.token.MaskError(said)},
 			Retryable: passing(refusal.Err),
 			After:     exchange.After,
+			Refusal:   c.refusal(refusal.Err, said),
 		}
 	}
-	return &notify.Error{
+	failed := &notify.Error{
 		Err:       c.token.MaskError(describeExchange(exchange, err)),
 		Retryable: exchange.Retryable(),
 		After:     exchange.After,
 	}
+	if exchange.RefusesSender() {
+		failed.Refusal = c.token.Words(failed.Error())
+	}
+	return failed
+}
+
+// refusal is what Slack has against the token or the channel. A code that is not known to be about the message
+// counts as such: of that people hear, and what was to be told is kept.
+func (c *Channel) refusal(code string, said error) string {
+	if passing(code) || ofMessage(code) {
+		return ""
+	}
+	return c.token.Words(said.Error())
+}
+
+// ofMessage says that Slack refuses what is sent, whoever sends it.
+func ofMessage(code string) bool {
+	switch code {
+	case "no_text", "msg_too_long", "msg_blocks_too_long", "metadata_too_large", "metadata_must_be_sent_from_app",
+		"message_not_found", "cant_update_message", "edit_window_closed",
+		"too_many_attachments", "too_many_contact_cards",
+		"invalid_arguments", "invalid_arg_name", "invalid_array_arg", "invalid_blocks", "invalid_blocks_format",
+		"invalid_attachments", "invalid_metadata_format", "invalid_metadata_schema", "invalid_json", "json_not_object",
+		"invalid_charset", "invalid_form_data", "invalid_post_type", "missing_post_type", "markdown_text_conflict":
+		return true
+	}
+	return false
 }
 
 func describe(refusal slack.SlackErrorResponse) string {
@@ -70,6 +98,7 @@ func wrap(key string, err error) error {
 		Err:       fmt.Errorf("tell %s: %w", key, err),
 		Retryable: failed.Retryable,
 		After:     failed.After,
+		Refusal:   failed.Refusal,
 	}
 }
 

@@ -205,21 +205,27 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		answer    string
 		retryable bool
 		want      string
+		sender    bool // it is the token, the channel or the address that is refused
 	}{
-		{`{"ok": false, "error": "not_in_channel"}`, false, "invite the app's bot to channel C0RELEASES"},
-		{`{"ok": false, "error": "channel_not_found"}`, false, "no channel C0RELEASES"},
-		{`{"ok": false, "error": "is_archived"}`, false, "unarchive it"},
-		{`{"ok": false, "error": "invalid_auth"}`, false, "Bot User OAuth Token"},
-		{`{"ok": false, "error": "missing_scope", "needed": "chat:write", "provided": "users:read"}`, false, "add the scope chat:write"},
-		{`{"ok": false, "error": "msg_too_long"}`, false, "will not be sent again"},
+		{`{"ok": false, "error": "not_in_channel"}`, false, "invite the app's bot to channel C0RELEASES", true},
+		{`{"ok": false, "error": "channel_not_found"}`, false, "no channel C0RELEASES", true},
+		{`{"ok": false, "error": "is_archived"}`, false, "unarchive it", true},
+		{`{"ok": false, "error": "invalid_auth"}`, false, "Bot User OAuth Token", true},
+		{`{"ok": false, "error": "missing_scope", "needed": "chat:write", "provided": "users:read"}`, false, "add the scope chat:write", true},
+		{`{"ok": false, "error": "msg_too_long"}`, false, "will not be sent again", false},
 		{`{"ok": false, "error": "invalid_blocks", "response_metadata": {"messages": ["[ERROR] must be more than 0 characters [json-pointer:/blocks/0/text]"]}}`,
-			false, "json-pointer:/blocks/0/text"},
-		{`{"ok": false, "error": "invented_tomorrow"}`, false, "refused by Slack: invented_tomorrow"},
-		{`{"ok": false, "error": "ratelimited"}`, true, "ratelimited"},
-		{`{"ok": false, "error": "internal_error"}`, true, "internal_error"},
-		{`{"ok": false}`, true, "names no message"},
-		{`{"ok": true}`, true, "names no message"},
-		{"<html>", true, "check the base URL"},
+			false, "json-pointer:/blocks/0/text", false},
+		{`{"ok": false, "error": "invented_tomorrow"}`, false, "refused by Slack: invented_tomorrow", true},
+		{`{"ok": false, "error": "ratelimited"}`, true, "ratelimited", false},
+		{`{"ok": false, "error": "internal_error"}`, true, "internal_error", false},
+		{`{"ok": false}`, true, "names no message", false},
+		{`{"ok": true}`, true, "names no message", false},
+		{`{"ok": false, "error": "token_revoked"}`, false, "Bot User OAuth Token", true},
+		{`{"ok": false, "error": "account_inactive"}`, false, "Bot User OAuth Token", true},
+		{`{"ok": false, "error": "token_expired"}`, false, "Bot User OAuth Token", true},
+		{`{"ok": false, "error": "restricted_action"}`, false, "an admin forbids", true},
+		{`{"ok": false, "error": "metadata_too_large"}`, false, "will not be sent again", false},
+		{"<html>", true, "check the base URL", false},
 	} {
 		w := newWorkspace(t)
 		w.refuse[post] = tc.answer
@@ -227,6 +233,9 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		if err == nil || notify.Retryable(err) != tc.retryable || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: error %v (retryable %v), want %q (%v)", tc.answer, err, notify.Retryable(err), tc.want, tc.retryable)
 			continue
+		}
+		if said := notify.RefusalOf(err); said != "" != tc.sender || strings.Contains(said, story().Key) {
+			t.Errorf("%s: %q is held against the sender, want something: %v", tc.answer, said, tc.sender)
 		}
 		if !strings.HasPrefix(err.Error(), "tell production/knowledgebeast-7: ") {
 			t.Errorf("error %v does not say which story", err)

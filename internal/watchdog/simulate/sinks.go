@@ -19,6 +19,10 @@ type Sink struct {
 	Down    bool
 	Limited time.Duration
 	Hang    time.Duration
+	// Refuses makes it refuse whatever is sent, in these words, as one whose key is not valid any more; Renew ends it.
+	// RefusesContent makes it refuse all messages for what they hold.
+	Refuses        string
+	RefusesContent bool
 	// Panics makes greenwatch panic at a delivery to it.
 	Panics bool
 
@@ -58,6 +62,24 @@ type limited struct{ after time.Duration }
 
 func (l limited) Error() string { return fmt.Sprintf("429: retry after %s", l.after) }
 
+// barred is a provider's word on the sender, unfit on the message.
+type barred struct{ words string }
+
+func (b barred) Error() string { return "400: " + b.words }
+
+var errUnfit = errors.New("400: the message is not fit")
+
+// Renew gives a sink another key, which it takes, and tells the process that runs.
+func (w *World) Renew(name string) {
+	w.mu.Lock()
+	w.Sinks[name].Refuses = ""
+	life := w.life
+	w.mu.Unlock()
+	if life != nil {
+		life.daemon.Renewed(name)
+	}
+}
+
 var errDown = errors.New("503: service unavailable")
 
 // take takes one delivery. It is called with the world locked.
@@ -69,10 +91,14 @@ func (s *Sink) take(m watchdog.Message, now time.Time) (string, error) {
 	switch {
 	case s.Down:
 		return "", errDown
+	case s.Refuses != "":
+		return "", barred{s.Refuses}
+	case s.RefusesContent:
+		return "", errUnfit
 	case s.Limited > 0:
 		s.until[about(m)] = now.Add(s.Limited)
 		return "", limited{s.Limited}
-	case !s.Pages:
+	case m.Action.Deed == release.TellStory:
 		return s.post(m), nil
 	}
 	s.page(m.Action)
@@ -112,12 +138,15 @@ func (s *Sink) page(a release.Action) {
 }
 
 // retry is what a sink has to say about another try.
-func retry(_ watchdog.Message, attempt int, err error) (time.Duration, bool) {
+func retry(_ watchdog.Message, attempt int, err error) watchdog.Retry {
+	if b, ok := errors.AsType[barred](err); ok {
+		return watchdog.Retry{Wait: min(10*time.Minute, 30*time.Second<<min(attempt-1, 10)), Again: true, Refusal: b.words}
+	}
 	wait := min(2*time.Minute, time.Second<<min(attempt-1, 10))
 	if l, ok := errors.AsType[limited](err); ok {
 		wait = max(wait, l.after)
 	}
-	return wait, true
+	return watchdog.Retry{Wait: wait, Again: !errors.Is(err, errUnfit)}
 }
 
 // Incident says how often an incident was opened, triggered and resolved, and whether it is open.

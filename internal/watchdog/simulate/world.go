@@ -308,6 +308,7 @@ type Meter struct {
 	Guards, Checks, Late, Moved int
 	Panics                      int
 	breaches                    []release.Invariant
+	refuses                     map[string]bool
 	Delivery                    map[string]int
 	blind                       map[signal.Cause]int
 	ahead                       time.Duration
@@ -373,6 +374,23 @@ func (m *Meter) Delivered(sink, outcome string) {
 		m.Delivery = map[string]int{}
 	}
 	m.Delivery[sink+" "+outcome]++
+}
+
+// Refuses implements watchdog.Meter.
+func (m *Meter) Refuses(sink string, is bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.refuses == nil {
+		m.refuses = map[string]bool{}
+	}
+	m.refuses[sink] = is
+}
+
+// Refusing is whether a sink is known to refuse whatever it is sent.
+func (m *Meter) Refusing(sink string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.refuses[sink]
 }
 
 // Skewed implements watchdog.Meter.
