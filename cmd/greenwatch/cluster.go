@@ -45,11 +45,13 @@ type cluster struct {
 	overspent func(p *v1alpha1.WatchPolicy, message string)
 	// neverMeasured is told of a policy whose release is judged without a signal.
 	neverMeasured func(p *v1alpha1.WatchPolicy, message string)
-	edited        func(p *v1alpha1.WatchPolicy, message string)
-	reclaimed     func(r *v1alpha1.Release)
-	policies      latest[*v1alpha1.WatchPolicy]
-	releases      latest[*v1alpha1.Release]
-	overlaps      overlaps
+	// historyShort is told of a policy whose Prometheus keeps too little.
+	historyShort func(p *v1alpha1.WatchPolicy, message string)
+	edited       func(p *v1alpha1.WatchPolicy, message string)
+	reclaimed    func(r *v1alpha1.Release)
+	policies     latest[*v1alpha1.WatchPolicy]
+	releases     latest[*v1alpha1.Release]
+	overlaps     overlaps
 	// namespaces are those that are looked after; an empty name is all of them.
 	namespaces []string
 	parsed     policy.Parsed
@@ -202,7 +204,7 @@ func (c *cluster) policy(_ context.Context, k watchdog.Key) (watchdog.Policy, er
 	p := c.policies.newer(cached)
 	p = p.DeepCopy()
 	p.Spec, p.Generation = cached.Spec, cached.Generation
-	out := watchdog.Policy{Key: k, Generation: p.Generation, Ledger: p.Status.Ledger, Handle: p, Overspent: overspent(p), Unmeasured: unmeasured(p)}
+	out := watchdog.Policy{Key: k, Generation: p.Generation, Ledger: p.Status.Ledger, Handle: p, Overspent: overspent(p), Unmeasured: unmeasured(p), HistoryShort: historyShort(p)}
 	plan, errs := c.parsed.Parse(p, c.defaults())
 	if err := c.overlaps.of(name(k)); err != nil {
 		plan, errs = nil, append(errs, err)
@@ -225,6 +227,7 @@ func (c *cluster) fresh(ctx context.Context, p watchdog.Policy) (watchdog.Policy
 	live = live.DeepCopy()
 	live.Spec, live.Generation = cached.Spec, cached.Generation
 	p.Ledger, p.Handle, p.Overspent, p.Unmeasured = live.Status.Ledger, live, overspent(live), unmeasured(live)
+	p.HistoryShort = historyShort(live)
 	return p, nil
 }
 
@@ -237,6 +240,14 @@ func overspent(p *v1alpha1.WatchPolicy) bool {
 // unmeasured is what a policy's status says of signals that were never measured.
 func unmeasured(p *v1alpha1.WatchPolicy) string {
 	if m := condition(p.Status.Conditions, policy.ConditionMeasured); m != nil && m.Status == "False" {
+		return m.Message
+	}
+	return ""
+}
+
+// historyShort is what a policy's status says of a Prometheus that keeps too little.
+func historyShort(p *v1alpha1.WatchPolicy) string {
+	if m := condition(p.Status.Conditions, policy.ConditionHistory); m != nil && m.Status == "True" {
 		return m.Message
 	}
 	return ""
@@ -430,8 +441,10 @@ func (c *cluster) saveLedger(ctx context.Context, p watchdog.Policy, ledger rele
 	if v := condition(old.Status.Conditions, policy.ConditionVisible); v != nil && p.Plan != nil && v.ObservedGeneration == p.Generation {
 		next.Conditions = append(next.Conditions, *v)
 	}
-	if b := condition(old.Status.Conditions, policy.ConditionBudget); b != nil {
-		next.Conditions = append(next.Conditions, *b)
+	for _, kind := range []string{policy.ConditionBudget, policy.ConditionMeasured, policy.ConditionHistory} {
+		if c := condition(old.Status.Conditions, kind); c != nil {
+			next.Conditions = append(next.Conditions, *c)
+		}
 	}
 	saved, err := c.store.SavePolicyStatus(ctx, old, next)
 	if err != nil {
@@ -468,6 +481,17 @@ func (c *cluster) saveMeasured(ctx context.Context, p watchdog.Policy, never str
 	saved, err := c.saveCondition(ctx, old, measured)
 	if err == nil && never != "" {
 		c.neverMeasured(saved, never)
+	}
+	return err
+}
+
+// saveHistory writes into a policy's status whether its Prometheus keeps too little.
+func (c *cluster) saveHistory(ctx context.Context, p watchdog.Policy, short string) error {
+	old := p.Handle.(*v1alpha1.WatchPolicy)
+	kept := policy.History(now(), p.Generation, condition(old.Status.Conditions, policy.ConditionHistory), short)
+	saved, err := c.saveCondition(ctx, old, kept)
+	if err == nil && short != "" {
+		c.historyShort(saved, short)
 	}
 	return err
 }

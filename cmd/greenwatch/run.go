@@ -52,7 +52,7 @@ func runDaemon(ctx context.Context, o cli.RunOptions) error {
 		return fmt.Errorf("prepare events: %w", err)
 	}
 	defer hush()
-	c.invalid, c.coarse, c.lifted, c.overspent, c.neverMeasured = speak.invalid, speak.coarse, speak.lifted, speak.overspent, speak.neverMeasured
+	c.invalid, c.coarse, c.lifted, c.overspent, c.neverMeasured, c.historyShort = speak.invalid, speak.coarse, speak.lifted, speak.overspent, speak.neverMeasured, speak.historyShort
 	c.edited, c.reclaimed = speak.edited, speak.reclaimed
 	sinks, err := newSinks(log, cfg.Notifiers)
 	if err != nil {
@@ -127,6 +127,7 @@ func edges(c *cluster, s servers, ask prober, to sinks, speak speaker) watchdog.
 		Reclaim: c.reclaim, LastNumber: c.lastNumber, Create: c.create, Save: c.save, SaveLedger: c.saveLedger, Prune: c.prune,
 		Perform: c.perform,
 		Read:    s.read, Newest: s.newest, Clock: s.clock, Buckets: s.buckets, SaveBuckets: c.saveBuckets, Overspent: s.overspent, SaveBudget: c.saveBudget, SaveMeasured: c.saveMeasured,
+		History: s.history, SaveHistory: c.saveHistory,
 		Send: to.send, Retry: retry,
 		Say: speak.said,
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/knowledgebeast/greenwatch/internal/api/v1alpha1"
 	"github.com/knowledgebeast/greenwatch/internal/finding"
+	"github.com/knowledgebeast/greenwatch/internal/policy"
 	"github.com/knowledgebeast/greenwatch/internal/release"
 	gwsignal "github.com/knowledgebeast/greenwatch/internal/signal"
 	"github.com/knowledgebeast/greenwatch/internal/watchdog"
@@ -71,6 +72,12 @@ func (s speaker) overspent(p *v1alpha1.WatchPolicy, message string) {
 func (s speaker) neverMeasured(p *v1alpha1.WatchPolicy, message string) {
 	s.log.Warn("judged without a signal", zap.String("policy", p.Namespace+"/"+p.Name), zap.String("reason", message))
 	s.events.Event(p, corev1.EventTypeWarning, string(release.CodeNeverMeasured), message)
+}
+
+// historyShort says that a policy's Prometheus keeps too little.
+func (s speaker) historyShort(p *v1alpha1.WatchPolicy, message string) {
+	s.log.Warn("Prometheus keeps too little", zap.String("policy", p.Namespace+"/"+p.Name), zap.String("reason", message))
+	s.events.Event(p, corev1.EventTypeWarning, policy.ConditionHistory, message)
 }
 
 // edited says that an edit of a policy waits for the next release.

@@ -87,6 +87,15 @@ func (s servers) buckets(ctx context.Context, by watchdog.Asker, asks []signal.A
 	return seen
 }
 
+// history asks a server whether it keeps samples for less long than need.
+func (s servers) history(ctx context.Context, by watchdog.Asker, need signal.Duration, now signal.Instant) (short string, known bool, err error) {
+	c, ok := s.of(by)
+	if !ok {
+		return "", false, fmt.Errorf("the daemon's file names no Prometheus %s", by.Prometheus)
+	}
+	return c.Short(ctx, need, now)
+}
+
 // overspent tells whether a policy has used up its budget of a server's time.
 func (s servers) overspent(by watchdog.Asker) bool {
 	c, ok := s.clients[by.Prometheus]

@@ -54,6 +54,15 @@ func (s server) get(ctx context.Context, path string, form url.Values, read func
 	return err
 }
 
+// page reads one that is no API's.
+func (s server) page(ctx context.Context, path string, read func(io.Reader) error) (status int, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url.JoinPath(path).String(), nil)
+	if err != nil {
+		return 0, err
+	}
+	return s.send(r, read)
+}
+
 func (s server) send(r *http.Request, read func(io.Reader) error) (status int, err error) {
 	response, err := s.http.Do(r)
 	if err != nil {

@@ -28,25 +28,26 @@ type Daemon struct {
 	policies workqueue.TypedRateLimitingInterface[Key]
 	letters  workqueue.TypedDelayingInterface[letter]
 
-	pulse    *pulse
-	book     *book
-	ticks    ticks
-	probes   probes
-	trusted  trusted
-	ears     ears
-	vouched  vouched
-	begun    unmade
-	fleet    fleet
-	away     away
-	clocks   clocks
-	steady   steady
-	owns     owns
-	buckets  buckets
-	notices  notices
-	refusals refusals
-	rests    rests
-	budgets  budgets
-	lanes    *lanes
+	pulse     *pulse
+	book      *book
+	ticks     ticks
+	probes    probes
+	trusted   trusted
+	ears      ears
+	vouched   vouched
+	begun     unmade
+	fleet     fleet
+	away      away
+	clocks    clocks
+	steady    steady
+	owns      owns
+	buckets   buckets
+	notices   notices
+	refusals  refusals
+	rests     rests
+	budgets   budgets
+	histories histories
+	lanes     *lanes
 }
 
 // mostBackoff is how long a policy rests at most after looks that failed.

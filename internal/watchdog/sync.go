@@ -107,6 +107,8 @@ func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, e
 		wake, errs = earlier(wake, at), append(errs, err)
 		at, err = d.sayBudget(ctx, p)
 		wake, errs = earlier(wake, at), append(errs, err, d.sayMeasured(ctx, p, records))
+		at, err = d.sayHistory(ctx, p, records, l)
+		wake, errs = earlier(wake, at), append(errs, err)
 	}
 	return wake, errors.Join(errs...)
 }

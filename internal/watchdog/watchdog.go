@@ -43,6 +43,8 @@ type Policy struct {
 	Overspent bool
 	// Unmeasured is what its status says of signals that were never measured, if any.
 	Unmeasured string
+	// HistoryShort is what its status says of a Prometheus that keeps too little, if anything.
+	HistoryShort string
 	// Handle is the store's own: what it needs to save the ledger.
 	Handle any
 }
@@ -161,6 +163,11 @@ type Edges struct {
 	SaveBudget func(ctx context.Context, p Policy, spent bool) error
 	// SaveMeasured writes into a policy's status which signals were never measured; none is empty. It may be nil.
 	SaveMeasured func(ctx context.Context, p Policy, never string) error
+	// History asks it whether it keeps samples for less long than need: short says how long then, known is false where it
+	// does not tell, and an error is that it does not answer. SaveHistory writes that into a policy's status, empty is that
+	// it keeps enough. They may be nil.
+	History     func(ctx context.Context, by Asker, need signal.Duration, now signal.Instant) (short string, known bool, err error)
+	SaveHistory func(ctx context.Context, p Policy, short string) error
 	// Send delivers one message and gives what the sink wants remembered. How long to wait before
 	// another try, and whether to try at all, are the sink's to say.
 	Send func(ctx context.Context, m Message) (ref string, err error)

@@ -186,7 +186,7 @@ func (l *life) edges() watchdog.Edges {
 		Policy: l.policy, Fresh: l.fresh, Releases: l.releases, Active: l.active, Ledgers: l.ledgers, Fleet: l.fleet, Observe: l.observe, Unready: l.unready,
 		Reclaim: l.reclaim, LastNumber: l.lastNumber, Create: l.create, Save: l.save, SaveLedger: l.saveLedger, Prune: l.prune, Perform: l.perform,
 		Befallen: l.befallen, Probe: l.probe,
-		Read: l.read, Newest: l.newest, Clock: l.clock, Buckets: l.buckets, SaveBuckets: l.saveBuckets, SaveMeasured: l.saveMeasured, Send: l.send, Retry: retry, Say: l.say,
+		Read: l.read, Newest: l.newest, Clock: l.clock, Buckets: l.buckets, SaveBuckets: l.saveBuckets, SaveMeasured: l.saveMeasured, History: l.history, SaveHistory: l.saveHistory, Send: l.send, Retry: retry, Say: l.say,
 	}
 }
 

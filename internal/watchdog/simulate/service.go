@@ -34,6 +34,7 @@ type Service struct {
 
 	histograms Buckets
 	measured   Measured
+	kept       Measured
 	panics     map[string]bool // at which edges greenwatch panics
 
 	// Rate is all requests per second, Probes what reaches each slot without any share.

@@ -14,7 +14,7 @@ import (
 
 func (s *Service) seenPolicy(t time.Time) watchdog.Policy {
 	p, ok := s.policy.at(t)
-	out := watchdog.Policy{Key: s.key, Gone: !ok || p.gone, Handle: p.version, Unmeasured: s.measured.Says}
+	out := watchdog.Policy{Key: s.key, Gone: !ok || p.gone, Handle: p.version, Unmeasured: s.measured.Says, HistoryShort: s.kept.Says}
 	if !out.Gone {
 		out.Plan, out.Generation, out.Ledger = p.plan, p.plan.Generation, *p.ledger.DeepCopy()
 	}

@@ -32,6 +32,7 @@ type World struct {
 	// Strict writes and reads each status as the API server does, and weighs it.
 	Strict bool
 
+	keeps     Keeps
 	settings  watchdog.Settings
 	changed   time.Time     // when the settings were
 	lag       time.Duration // of the caches
