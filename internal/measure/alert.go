@@ -14,7 +14,8 @@ import (
 // The columns of an alert's answer.
 const (
 	colFiring   = "firing"   // series that fire at the bin's end
-	colStanding = "standing" // those of them that fired at the first traffic, too
+	colBefore   = "before"   // series that fired at the first traffic
+	colStanding = "standing" // by alert: those that fire of one that fired at the first traffic, too
 	colAlive    = "alive"    // targets that the server knows of: it was there to evaluate rules
 )
 
@@ -22,25 +23,11 @@ const (
 // of its rules. Their absence is none that fires where the rule is known to be loaded, which only the
 // present tells; else it is unknown.
 func (c *Client) alert(ctx context.Context, a signal.Ask, r Range) signal.Reading {
-	reading := signal.Reading{Signal: a.Signal, Detail: cut("alert " + a.Of)}
-	firing := firingSelector(a)
-	columns := []column{{colFiring, "count(" + firing + ")"}}
-	if !a.Since.IsZero() {
-		columns = append(columns, column{colStanding, fmt.Sprintf("count(%s and %s)", firing, at(firing, a.Since))})
-	}
-	reading.Queries = []string{columns[0].expr}
-	t, err := c.counts(ctx, columns, r, 0)
+	reading := signal.Reading{Signal: a.Signal, Detail: cut("alert " + a.Of), Queries: []string{countFiring(a)}}
+	f, err := c.firings(ctx, a, r)
 	if err != nil {
 		cause, detail := explain(err)
 		return unknown(reading, cause, detail)
-	}
-	var lasting func(signal.Instant) int
-	if len(t[colStanding]) > 0 {
-		lasting, err = c.lasting(ctx, a, r.To)
-		if err != nil {
-			cause, detail := explain(err)
-			return unknown(reading, cause, detail)
-		}
 	}
 	absent := rule{cause: signal.Unseen, detail: "it is not known of the past whether the rule of alert " + a.Of + " was loaded"}
 	if !r.Past {
@@ -49,7 +36,7 @@ func (c *Client) alert(ctx context.Context, a signal.Ask, r Range) signal.Readin
 	if absent.cause != signal.Known {
 		reading.Detail = absent.detail
 	}
-	reading.Bins = r.bins(func(end signal.Instant) signal.Bin { return alertBin(t, end, lasting, absent.cause) })
+	reading.Bins = r.bins(func(end signal.Instant) signal.Bin { return f.bin(end, absent.cause) })
 	return reading
 }
 
@@ -57,13 +44,66 @@ func firingSelector(a signal.Ask) string {
 	return selector("ALERTS", fmt.Sprintf("alertname=%q", a.Of), `alertstate="firing"`, a.Match)
 }
 
+func countFiring(a signal.Ask) string { return "count(" + firingSelector(a) + ")" }
+
 // at fixes a selector at a moment.
 func at(selector string, t signal.Instant) string { return fmt.Sprintf("%s @ %d", selector, t) }
 
-// alertBin is how many series fire at a bin's end. Of those that fired at the first traffic the ones that
-// ended meanwhile and fire again are new.
-func alertBin(t table, end signal.Instant, lasting func(signal.Instant) int, absent signal.Cause) signal.Bin {
-	n, ok := t[colFiring][end]
+// firings are what fires at the end of each bin.
+type firings struct {
+	all, before points
+	// standing are the series of each alert that fired at the first traffic, ended is when that had ended, if it had.
+	standing map[model.Fingerprint]points
+	ended    map[model.Fingerprint]signal.Instant
+}
+
+// firings asks what fires. Which labels tell one alert from another is learnt where one had fired already.
+func (c *Client) firings(ctx context.Context, a signal.Ask, r Range) (firings, error) {
+	id, known := c.identities.recall(a)
+	f, err := c.countFirings(ctx, a, r, id, known)
+	if err == nil && !known && len(f.all) > 0 && len(f.before) > 0 {
+		if id, err = c.identify(ctx, a); err == nil {
+			f, err = c.countFirings(ctx, a, r, id, true)
+		}
+	}
+	if err == nil && len(f.standing) > 0 {
+		f.ended, err = c.ended(ctx, a, r.To, id)
+	}
+	return f, err
+}
+
+func (c *Client) countFirings(ctx context.Context, a signal.Ask, r Range, id identity, known bool) (firings, error) {
+	firing := firingSelector(a)
+	columns := []column{{colFiring, countFiring(a)}}
+	switch {
+	case a.Since.IsZero():
+	case known:
+		columns = append(columns, column{colStanding, fmt.Sprintf("count %[1]s (%[2]s) and max %[1]s (%[3]s)", id.grouping(), firing, at(firing, a.Since))})
+	default:
+		columns = append(columns, column{colBefore, "count(" + at(firing, a.Since) + ")"})
+	}
+	m, err := c.over(ctx, columns, r, 0)
+	if err != nil {
+		return firings{}, err
+	}
+	f := firings{standing: map[model.Fingerprint]points{}}
+	var single model.Matrix
+	for _, s := range m {
+		if s.Metric[tag] == colStanding {
+			f.standing[alertOf(s)] = newPoints(s)
+		} else {
+			single = append(single, s)
+		}
+	}
+	t, err := newTable(single, columns)
+	f.all, f.before = t[colFiring], t[colBefore]
+	return f, err
+}
+
+// bin is how many series fire at a bin's end. Of those of alerts that fired at the first traffic the ones whose alert
+// ended meanwhile and fires again are new.
+func (f firings) bin(end signal.Instant, absent signal.Cause) signal.Bin {
+	n, ok := f.all[end]
 	switch {
 	case !ok && absent != signal.Known:
 		return signal.Bin{Cause: absent}
@@ -73,28 +113,28 @@ func alertBin(t table, end signal.Instant, lasting func(signal.Instant) int, abs
 		return signal.Bin{Cause: signal.NaN}
 	}
 	b := signal.Bin{Value: signal.Number(n), Total: signal.Number(n)}
-	if standing := t[colStanding][end]; standing > 0 {
-		b.Part = signal.Number(min(standing, float64(lasting(end))))
+	for id, series := range f.standing {
+		if ended := f.ended[id]; series[end] > 0 && (ended.IsZero() || ended > end) {
+			b.Part = min(b.Value, b.Part+signal.Number(series[end]))
+		}
 	}
 	return b
 }
 
-// endedAfter is how long a series must be neither pending nor firing, while the server is alive, to have
+// endedAfter is how long an alert must be neither pending nor firing, while the server is alive, to have
 // ended: a server that starts again needs so long, at most, until its rules and targets are what they were.
 const endedAfter = 5 * time.Minute
 
 // mostSteps is how many moments of an alert's past are looked at; a server answers with 11,000 at most.
 const mostSteps = 10_000
 
-// lasting looks at the series that fired at the first traffic, and gives how many of them have not ended
-// since, by a moment.
-func (c *Client) lasting(ctx context.Context, a signal.Ask, to signal.Instant) (func(signal.Instant) int, error) {
-	firing := firingSelector(a)
+// ended looks at the alerts that fired at the first traffic, and gives when those had ended that have since.
+func (c *Client) ended(ctx context.Context, a signal.Ask, to signal.Instant, id identity) (map[model.Fingerprint]signal.Instant, error) {
 	active := selector("ALERTS", fmt.Sprintf("alertname=%q", a.Of), a.Match)
 	step := max(time.Minute, (to.Sub(a.Since).D()/mostSteps).Truncate(time.Second)+time.Second)
-	// The state is a label, and one series may go from firing to pending and back.
+	// The state is no label of an identity: an alert may go from firing to pending and back.
 	expr := query([]column{
-		{colStanding, fmt.Sprintf("max without (alertstate) (%s) and ignoring (alertstate) %s", active, at(firing, a.Since))},
+		{colStanding, fmt.Sprintf("max %[1]s (%[2]s) and max %[1]s (%[3]s)", id.grouping(), active, at(firingSelector(a), a.Since))},
 		{colAlive, "count(up)"},
 	})
 	r := v1.Range{Start: a.Since.Time(), End: to.Time(), Step: step}
@@ -103,29 +143,22 @@ func (c *Client) lasting(ctx context.Context, a signal.Ask, to signal.Instant) (
 		return nil, err
 	}
 	var alive points
-	var ends []signal.Instant
 	for _, s := range m {
 		if s.Metric[tag] == colAlive {
 			alive = newPoints(s)
 		}
 	}
+	ended := map[model.Fingerprint]signal.Instant{}
 	for _, s := range m {
 		if s.Metric[tag] == colStanding {
-			ends = append(ends, ended(s, alive, a.Since, to, signal.Duration(step)))
+			ended[alertOf(s)] = endOf(s, alive, a.Since, to, signal.Duration(step))
 		}
 	}
-	return func(end signal.Instant) (n int) {
-		for _, e := range ends {
-			if e.IsZero() || e > end {
-				n++
-			}
-		}
-		return n
-	}, nil
+	return ended, nil
 }
 
-// ended gives when a series had ended, if it had: not there for long enough while the server was.
-func ended(s *model.SampleStream, alive points, from, to signal.Instant, step signal.Duration) signal.Instant {
+// endOf gives when an alert had ended, if it had: not there for long enough while the server was.
+func endOf(s *model.SampleStream, alive points, from, to signal.Instant, step signal.Duration) signal.Instant {
 	there := newPoints(s)
 	var since signal.Instant
 	for t := from; t <= to; t = t.Add(step) {

@@ -63,7 +63,9 @@ type Client struct {
 	own      bool // in the policy's own words, which may ask for anything
 	replicas []string
 	rules    *rules
-	grown    *grown
+	// identities are the labels that tell alerts apart.
+	identities *identities
+	grown      *grown
 	// intervals are the scrape intervals that were learnt.
 	intervals *intervals
 	// scrapes are the labels by which the scrapes of one pod differ.
@@ -114,18 +116,19 @@ func New(o Options) (*Client, error) {
 		return nil, err
 	}
 	return &Client{
-		server:    s,
-		memory:    o.Memory,
-		maxBody:   o.MaxBody,
-		timeout:   o.Timeout,
-		queue:     fair.NewQueue(fair.Terms{Slots: o.Concurrency, Budget: o.Budget}),
-		replicas:  o.ReplicaLabels,
-		rules:     &rules{kept: map[string]keptRule{}},
-		grown:     &grown{kept: map[string]grownAt{}},
-		intervals: &intervals{kept: map[string]keptInterval{}},
-		scrapes:   &scrapeLabels{kept: map[string]keptLabels{}},
-		able:      newAble(),
-		panicked:  o.Panicked,
+		server:     s,
+		memory:     o.Memory,
+		maxBody:    o.MaxBody,
+		timeout:    o.Timeout,
+		queue:      fair.NewQueue(fair.Terms{Slots: o.Concurrency, Budget: o.Budget}),
+		replicas:   o.ReplicaLabels,
+		rules:      &rules{kept: map[string]keptRule{}},
+		identities: &identities{kept: map[string]keptIdentity{}},
+		grown:      &grown{kept: map[string]grownAt{}},
+		intervals:  &intervals{kept: map[string]keptInterval{}},
+		scrapes:    &scrapeLabels{kept: map[string]keptLabels{}},
+		able:       newAble(),
+		panicked:   o.Panicked,
 	}, nil
 }
 

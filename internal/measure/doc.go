@@ -32,7 +32,8 @@
 // # Cost
 //
 // Each ask is one range query, whatever the number of bins up to [chunk] of them. Two more follow only where a
-// series fell or appeared within the range, and one where nothing at all was found.
+// series fell or appeared within the range, and one where nothing at all was found. Of an alert that fired before the
+// first traffic, and does now, one more tells since when, and once an hour two which labels tell it from others.
 //
 // [Client.Newest] is one query for all asks together and, once a minute, one more per scrape job.
 //

@@ -33,9 +33,13 @@ func container(app string, n int, more string) string {
 // recordMemory records six hours of containers, of which the first traffic is an hour in.
 func recordMemory(h *history) {
 	const minutes = 360
+	const second = `,prometheus_replica="b"`
 	memory := func(app string, n int, more string, values []float64) {
 		h.add("memory_bytes"+container(app, n, more), 0, time.Minute, values...)
 		h.add("started_seconds"+container(app, n, more), 0, time.Minute, repeat(float64(t0), len(values))...)
+		if more == second { // it has the limit of its twin
+			return
+		}
 		h.add("limit_bytes"+fmt.Sprintf(`{namespace="shop",pod="%s-%d",container="app",instance="ksm"}`, app, n), 0, time.Minute, repeat(1024*mib, minutes)...)
 	}
 	for n := range 3 {
@@ -44,7 +48,7 @@ func recordMemory(h *history) {
 		memory("alike", n, "", climbing(400, 60, minutes))
 	}
 	memory("twins", 0, `,prometheus_replica="a"`, climbing(400, 60, minutes))
-	memory("twins", 0, `,prometheus_replica="b"`, climbing(400, 60, minutes))
+	memory("twins", 0, second, climbing(400, 60, minutes))
 	// What is compiled or cached before the first traffic is no climb after it; a start throws all of it away.
 	memory("settled", 0, "", then(climbing(200, 400, 60), climbing(600, 0, minutes-60)))
 	memory("restarted", 0, "", climbing(400, 60, 240))

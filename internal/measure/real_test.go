@@ -40,6 +40,7 @@ func TestPrometheus(t *testing.T) {
 	t.Run("query", func(t *testing.T) { testQueries(t, s) })
 	t.Run("newest", func(t *testing.T) { testNewest(t, s) })
 	t.Run("alerts", func(t *testing.T) { testAlerts(t, s) })
+	t.Run("identities", func(t *testing.T) { testIdentities(t, s) })
 	t.Run("rules", func(t *testing.T) { testRules(t, s) })
 	t.Run("growth", func(t *testing.T) { testGrowth(t, s) })
 	t.Run("natures", func(t *testing.T) { testNatures(t, s) })

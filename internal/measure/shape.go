@@ -69,6 +69,8 @@ func seriesOf(columns []column) int {
 			n++
 		case colBucket:
 			n += mostBuckets
+		case colStanding:
+			n += mostLasting
 		}
 	}
 	return n

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -11,7 +12,14 @@ import (
 )
 
 func (r *reader) alert(path string, in v1alpha1.Alert) release.Question {
-	return release.Question{Kind: signal.Alert, Of: r.filled(path+".name", in.Name), Match: r.matchers(path+".match", in.Match)}
+	q := release.Question{Kind: signal.Alert, Of: r.filled(path+".name", in.Name), Match: r.matchers(path+".match", in.Match)}
+	for i, l := range in.By {
+		if !metricName.MatchString(string(l)) || l == "alertstate" || l == "__name__" {
+			r.fail(fmt.Sprintf("%s.by[%d]", path, i), "%q tells no alert from another; write a label's name, such as severity", l)
+		}
+		q.By = append(q.By, string(l))
+	}
+	return q
 }
 
 func (r *reader) kubernetes(path string, fact v1alpha1.Fact) release.Question {

@@ -17,7 +17,7 @@ import (
 func TestFactsAreRead(t *testing.T) {
 	plan := parse(t, service+`
   signals:
-  - {name: corruption, alert: {name: DataCorruption, match: 'severity="critical"'}, rollback: {firing: true}}
+  - {name: corruption, alert: {name: DataCorruption, match: 'severity="critical"', by: [service, k8s.namespace]}, rollback: {firing: true}}
   - {name: slots-own, alert: {name: Slow, match: 'slot="${slot}",v="${version}"'}, canary: {firing: true}, investigate: {firing: true}, required: true}
   - {name: exploited, report: security, rollback: {reported: true}, consider: {reported: true}}
   - {name: oom-kills, kubernetes: OOMKills, consider: {above: "0"}, rollback: {above: "2"}}
@@ -38,7 +38,7 @@ func TestFactsAreRead(t *testing.T) {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
 	wantAsks := []signal.Ask{
-		{Signal: "corruption", Kind: signal.Alert, Of: "DataCorruption", Match: `severity="critical"`},
+		{Signal: "corruption", Kind: signal.Alert, Of: "DataCorruption", Match: `severity="critical"`, By: []string{"service", "k8s.namespace"}},
 		{Signal: "slots-own", Kind: signal.Alert, Of: "Slow", Match: `slot="green",v="v2"`},
 	}
 	if diff := cmp.Diff(wantAsks, plan.AsksOf(signal.Alert, "green", "v2")); diff != "" {
@@ -117,6 +117,8 @@ func TestThereAreOnlySoManyProbes(t *testing.T) {
 func TestRefusesFacts(t *testing.T) {
 	for name, c := range map[string]struct{ signal, want string }{
 		"an alert without a name":  {"name: a, alert: {name: ''}", "spec.signals[0].alert.name: is missing"},
+		"what tells no alert":      {"name: a, alert: {name: A, by: [alertstate]}", `spec.signals[0].alert.by[0]: "alertstate" tells no alert from another`},
+		"what is no label":         {"name: a, alert: {name: A, by: [severity, 'a) (b']}", `spec.signals[0].alert.by[1]: "a) (b" tells no alert from another`},
 		"an alert's labels":        {"name: a, alert: {name: A, match: 'b=1'}", `spec.signals[0].alert.match: unexpected '1' inside braces (character 3, at "1"); write label matchers`},
 		"an alert's placeholder":   {"name: a, alert: {name: A, match: 'b=\"${pod}\"'}", "spec.signals[0].alert.match: ${pod} is no placeholder"},
 		"a bound for an alert":     {"name: a, alert: {name: A}, rollback: {above: '0'}", "spec.signals[0].rollback: an alert fires or does not; write firing: true"},

@@ -158,6 +158,11 @@ type Ask struct {
 	// process starts.
 	// +kubebuilder:validation:MaxLength=1024
 	Of string `json:"of,omitempty"`
+	// By are the labels that tell one of an Alert's series from another; none are all but those that name a target or
+	// carry a value.
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MaxLength=128
+	By []string `json:"by,omitempty"`
 	// URL is a Probe's, Components those that matter to it; none are all that its answer names.
 	// +kubebuilder:validation:MaxLength=512
 	URL string `json:"url,omitempty"`

@@ -14,6 +14,11 @@ func (in *Ask) DeepCopyInto(out *Ask) {
 		*out = make([]Number, len(*in))
 		copy(*out, *in)
 	}
+	if in.By != nil {
+		in, out := &in.By, &out.By
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Components != nil {
 		in, out := &in.Components, &out.Components
 		*out = make([]string, len(*in))

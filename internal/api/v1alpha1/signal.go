@@ -6,6 +6,13 @@ package v1alpha1
 // +kubebuilder:validation:XValidation:rule=`self.matches(r'^[^\s\x00-\x1f\x7f\x22\x27\x60\x5c\x5b\x5d{}(),;=<>!|&$#]+$')`,message="not a metric's name; write the bare name, and labels in match"
 type MetricName string
 
+// LabelName is the name of a label.
+//
+// +kubebuilder:validation:MaxLength=128
+// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[^\s\x00-\x1f\x7f\x22\x27\x60\x5c\x5b\x5d{}(),;=<>!|&$#]+$')`,message="not a label's name"
+// +kubebuilder:validation:XValidation:rule="!(self in ['alertstate', '__name__'])",message="is alike for all that fires; leave it out"
+type LabelName string
+
 // Selector is a list of PromQL label matchers without the braces. It may hold the placeholders
 // ${slot}, ${namespace}, ${deployment}, ${version}, and ${host}: the slot's destination as Istio's metrics have
 // it, such as shop-green.production.svc.cluster.local.
@@ -190,6 +197,13 @@ type Alert struct {
 	// the release, and says nothing of the side that the traffic would be moved to.
 	// +optional
 	Match Selector `json:"match,omitempty"`
+	// By are the labels that tell one alert from another, as a rule's expression groups by them: what fires with the same
+	// as something that fired before the first traffic is that same alert. Absent: all labels but those that name a
+	// target, such as pod, instance, container or node, and those that carry a value. alertname alone makes all one.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=8
+	By []LabelName `json:"by,omitempty"`
 }
 
 // Growth is memory that only climbs, projected to its limit: robust to restarts, garbage collection and caches

@@ -128,6 +128,8 @@ func TestAPIServerRefuses(t *testing.T) {
 
 		"an alert without a name":      {edit{queue, "alert: {match: 'a=\"b\"'}"}, []string{"spec.signals[2].alert.name", "Required"}},
 		"an alert's empty name":        {edit{queue, "alert: {name: ''}"}, []string{"spec.signals[2].alert.name", "at least 1 chars long"}},
+		"an alert by its state":        {edit{queue, "alert: {name: A, by: [severity, alertstate]}"}, []string{"spec.signals[2].alert.by[1]", "is alike for all that fires"}},
+		"an alert by no label":         {edit{queue, "alert: {name: A, by: ['a) (b']}"}, []string{"spec.signals[2].alert.by[0]", "not a label's name"}},
 		"placeholder in an alert":      {edit{queue, "alert: {name: A, match: 'a=\"${pod}\"'}"}, []string{"spec.signals[2].alert.match", "unknown placeholder"}},
 		"bound for an alert":           {edit{queue, "alert: {name: A}, rollback: {above: '0'}"}, []string{"spec.signals[2]", "write firing: true as the bound of its cells"}},
 		"unavailable for an alert":     {edit{queue, "alert: {name: A}, consider: {unavailable: true}"}, []string{"spec.signals[2]", "write firing: true as the bound of its cells"}},
@@ -200,7 +202,7 @@ func TestAPIServerAccepts(t *testing.T) {
 		"milliseconds":              {"unit: seconds", "unit: milliseconds"},
 		"seconds for a query":       {queue, queue + ", unit: seconds, consider: {above: 1m30s}"},
 		"a rate":                    {queue, `rate: {metric: http_requests_total, match: 'deployment="${slot}"'}, consider: {below: '0.5'}`},
-		"an alert in all columns":   {queue, "alert: {name: A, match: 'slot=\"${slot}\"'}, required: true, canary: {firing: true}, rollback: {firing: true}, consider: {firing: true}, investigate: {firing: true}"},
+		"an alert in all columns":   {queue, "alert: {name: A, match: 'slot=\"${slot}\"', by: [severity, k8s.pod.name]}, required: true, canary: {firing: true}, rollback: {firing: true}, consider: {firing: true}, investigate: {firing: true}"},
 		"memory that climbs":        {queue, "growth: {metric: mem, match: 'pod=~\"${deployment}-.*\"', started: born, limit: 'limits{n=\"${namespace}\"}'}, consider: {reachesLimitWithin: 24h}, investigate: {reachesLimitWithin: 168h}"},
 		"a report in two columns":   {queue, "report: customer-complaint, rollback: {reported: true}, consider: {reported: true}"},
 		"numbers of Kubernetes":     {queue, "kubernetes: OOMKills, rollback: {above: '2'}, consider: {above: '0'}, required: true"},
