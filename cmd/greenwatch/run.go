@@ -126,7 +126,7 @@ func edges(c *cluster, s servers, ask prober, to sinks, speak speaker) watchdog.
 		Observe: c.observe, Unready: c.tick, Leads: c.leadsTo, Befallen: c.befallen, Probe: ask,
 		Reclaim: c.reclaim, LastNumber: c.lastNumber, Create: c.create, Save: c.save, SaveLedger: c.saveLedger, Prune: c.prune,
 		Perform: c.perform,
-		Read:    s.read, Newest: s.newest, Clock: s.clock, Buckets: s.buckets, SaveBuckets: c.saveBuckets, Overspent: s.overspent, SaveBudget: c.saveBudget, SaveMeasured: c.saveMeasured,
+		Read:    s.read, Newest: s.newest, Clock: s.clock, Buckets: s.buckets, Overlaps: s.overlaps, SaveBuckets: c.saveBuckets, Overspent: s.overspent, SaveBudget: c.saveBudget, SaveMeasured: c.saveMeasured,
 		History: s.history, SaveHistory: c.saveHistory,
 		Send: to.send, Retry: retry,
 		Say: speak.said,

@@ -96,6 +96,15 @@ func (s servers) history(ctx context.Context, by watchdog.Asker, need signal.Dur
 	return c.Short(ctx, need, now)
 }
 
+// overlaps says which questions take series of both slots.
+func (s servers) overlaps(ctx context.Context, by watchdog.Asker, asks []signal.Ask, now signal.Instant) ([]string, error) {
+	c, ok := s.of(by)
+	if !ok {
+		return nil, fmt.Errorf("the daemon's file names no Prometheus %s", by.Prometheus)
+	}
+	return c.Overlaps(ctx, asks, now)
+}
+
 // overspent tells whether a policy has used up its budget of a server's time.
 func (s servers) overspent(by watchdog.Asker) bool {
 	c, ok := s.clients[by.Prometheus]

@@ -65,6 +65,7 @@ type Client struct {
 	rules    *rules
 	// identities are the labels that tell alerts apart.
 	identities *identities
+	overlaps   *overlaps
 	grown      *grown
 	// intervals are the scrape intervals that were learnt.
 	intervals *intervals
@@ -123,6 +124,7 @@ func New(o Options) (*Client, error) {
 		queue:      fair.NewQueue(fair.Terms{Slots: o.Concurrency, Budget: o.Budget}),
 		replicas:   o.ReplicaLabels,
 		rules:      &rules{kept: map[string]keptRule{}},
+		overlaps:   &overlaps{kept: map[string]overlap{}},
 		identities: &identities{kept: map[string]keptIdentity{}},
 		grown:      &grown{kept: map[string]grownAt{}},
 		intervals:  &intervals{kept: map[string]keptInterval{}},

@@ -34,6 +34,7 @@
 // Each ask is one range query, whatever the number of bins up to [chunk] of them. Two more follow only where a
 // series fell or appeared within the range, and one where nothing at all was found. Of an alert that fired before the
 // first traffic, and does now, one more tells since when, and once an hour two which labels tell it from others.
+// Whether an ask takes series of the other slot, too, is one more an hour for both slots' asks.
 //
 // [Client.Newest] is one query for all asks together and, once a minute, one more per scrape job.
 //

@@ -17,6 +17,7 @@ const (
 	Invalid               Reason = "Invalid"               // something written in it
 	NotPermitted          Reason = "NotPermitted"          // a Prometheus or notifier that is for other namespaces
 	Overlap               Reason = "Overlap"               // an older policy has its Deployment or route
+	SelectorsOverlap      Reason = "SelectorsOverlap"      // both slots' selectors take the same series; it is watched without them
 	NoRequestsMetric      Reason = "NoRequestsMetric"      // nothing proves a rollback
 	TCPRoute              Reason = "TCPRoute"              // its traffic is not split by HTTP routes
 	VirtualServiceMissing Reason = "VirtualServiceMissing" // the VirtualService that it names

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/knowledgebeast/greenwatch/internal/judge"
@@ -159,6 +160,30 @@ func OfSlot(q Question) bool {
 		}
 	}
 	return false
+}
+
+// Beside gives the selector of the other side for a question about one of two, such as Asks gives; empty where the
+// question does not tell them apart.
+func (p *Plan) Beside(a signal.Ask, sides ...Side) string {
+	questions := p.Questions
+	if p.Requests != nil {
+		questions = append(slices.Clone(questions), *p.Requests)
+	}
+	for _, q := range questions {
+		if q.Kind.Fact() || q.Signal != a.Signal || q.Metric != a.Metric {
+			continue
+		}
+		one := p.Filler(sides[0].Slot, sides[0].Version).Replace(q.Match)
+		other := p.Filler(sides[1].Slot, sides[1].Version).Replace(q.Match)
+		switch {
+		case one == other:
+		case a.Match == one:
+			return other
+		case a.Match == other:
+			return one
+		}
+	}
+	return ""
 }
 
 // AskRequests gives the question that counts a slot's requests, if there is one.

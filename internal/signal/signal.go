@@ -46,36 +46,37 @@ type Cause string
 // The causes, by name.
 const (
 	Known      Cause = ""
-	Empty      Cause = "Empty"          // the query matches no series at all
-	NaN        Cause = "NaN"            // the answer is not a number
-	ManySeries Cause = "ManySeries"     // several series where one is expected
-	QueryError Cause = "QueryError"     // Prometheus refused the query
-	TooLarge   Cause = "AnswerTooLarge" // the answer holds more than is read
-	Timeout    Cause = "Timeout"        // no answer in time
-	Gap        Cause = "Gap"            // no sample where there should be one
-	Away       Cause = "PrometheusAway" // the server can't be reached
-	Refused    Cause = "Refused"        // the server refuses whoever asks, not what is asked
-	Throttled  Cause = "Throttled"      // the server turns questions away for now
-	Incomplete Cause = "Incomplete"     // the server says itself that its answer is not whole
-	Lag        Cause = "Lag"            // the newest samples are older than settle allows
-	Idle       Cause = "Idle"           // samples, but no events: a share of nothing
-	Few        Cause = "TooFew"         // too few events to say yes or no
-	Coarse     Cause = "CoarseBuckets"  // no bucket of the histogram ends near the bound
-	Warming    Cause = "WarmingUp"      // beyond the bound, but falling since the first traffic
-	NoBaseline Cause = "NoBaseline"     // what it is compared with was not measured
-	Mismatch   Cause = "LabelsMismatch" // the metric is there, but nothing has the labels that are asked for
-	WrongKind  Cause = "WrongKind"      // the metric is there, but is no such thing as is asked for
-	Duplicates Cause = "Duplicates"     // one pod is scraped twice, and its events are counted twice
-	First      Cause = "FirstSeen"      // what a counter had when it was first seen would count in one bin
-	Aggregated Cause = "Aggregated"     // a sum over several targets fell: one of them went
-	Mixed      Cause = "MixedProcesses" // a target's counters fell, and it was not restarted
-	AtEnd      Cause = "CountedAtEnd"   // requests are counted when they end, and none that began since has
-	Young      Cause = "Young"          // not enough bins since the first traffic yet
-	NoRule     Cause = "NoRule"         // no rule of the alert's name is loaded, so that its silence says nothing
-	BadRule    Cause = "BadRule"        // the alert's rule can't be evaluated
-	Fault      Cause = "Fault"          // greenwatch itself failed at the question
-	Unseen     Cause = "Unseen"         // nobody could look, or it is not known of the past
-	Budget     Cause = "QueryBudget"    // not asked: the policy has used up its share of Prometheus' time
+	Empty      Cause = "Empty"            // the query matches no series at all
+	NaN        Cause = "NaN"              // the answer is not a number
+	ManySeries Cause = "ManySeries"       // several series where one is expected
+	QueryError Cause = "QueryError"       // Prometheus refused the query
+	TooLarge   Cause = "AnswerTooLarge"   // the answer holds more than is read
+	Timeout    Cause = "Timeout"          // no answer in time
+	Gap        Cause = "Gap"              // no sample where there should be one
+	Away       Cause = "PrometheusAway"   // the server can't be reached
+	Refused    Cause = "Refused"          // the server refuses whoever asks, not what is asked
+	Throttled  Cause = "Throttled"        // the server turns questions away for now
+	Incomplete Cause = "Incomplete"       // the server says itself that its answer is not whole
+	Lag        Cause = "Lag"              // the newest samples are older than settle allows
+	Idle       Cause = "Idle"             // samples, but no events: a share of nothing
+	Few        Cause = "TooFew"           // too few events to say yes or no
+	Coarse     Cause = "CoarseBuckets"    // no bucket of the histogram ends near the bound
+	Warming    Cause = "WarmingUp"        // beyond the bound, but falling since the first traffic
+	NoBaseline Cause = "NoBaseline"       // what it is compared with was not measured
+	Mismatch   Cause = "LabelsMismatch"   // the metric is there, but nothing has the labels that are asked for
+	WrongKind  Cause = "WrongKind"        // the metric is there, but is no such thing as is asked for
+	Duplicates Cause = "Duplicates"       // one pod is scraped twice, and its events are counted twice
+	First      Cause = "FirstSeen"        // what a counter had when it was first seen would count in one bin
+	Aggregated Cause = "Aggregated"       // a sum over several targets fell: one of them went
+	Mixed      Cause = "MixedProcesses"   // a target's counters fell, and it was not restarted
+	Overlap    Cause = "SelectorsOverlap" // the series are the other slot's, too
+	AtEnd      Cause = "CountedAtEnd"     // requests are counted when they end, and none that began since has
+	Young      Cause = "Young"            // not enough bins since the first traffic yet
+	NoRule     Cause = "NoRule"           // no rule of the alert's name is loaded, so that its silence says nothing
+	BadRule    Cause = "BadRule"          // the alert's rule can't be evaluated
+	Fault      Cause = "Fault"            // greenwatch itself failed at the question
+	Unseen     Cause = "Unseen"           // nobody could look, or it is not known of the past
+	Budget     Cause = "QueryBudget"      // not asked: the policy has used up its share of Prometheus' time
 )
 
 // words say to an engineer what stands behind each cause, and what to look at.
@@ -103,6 +104,7 @@ var words = map[Cause]string{
 	First:      "a series was first seen with what it had counted before: its target was found late, or a label is written otherwise",
 	Aggregated: "a sum over several pods falls when one of them goes, and can't be counted by: keep the labels instance or pod, or have the rule record increases",
 	Mixed:      "a target's counters fall though it was not restarted: do several processes answer by turns? Give them one registry, or a port each",
+	Overlap:    "both slots' selectors take the same series: write matchers that tell them apart (api-.* takes api-primary-1, too)",
 	AtEnd:      "its requests last so long that none has ended yet: they are counted when they end",
 	Young:      "not enough has been seen since the first traffic yet",
 	NoRule:     "no alerting rule of this name is loaded: is it misspelt, or its file not loaded?",
@@ -171,7 +173,7 @@ type Ask struct {
 	Components []string `json:"components,omitempty"`
 	// Since is the candidate's first traffic, for an Alert or a Growth: what was before is told apart.
 	Since Instant `json:"since,omitempty"`
-	// Beside selects a Growth's series of stable.
+	// Beside selects a Growth's series of stable, or those of the other slot, which are not to be counted with it.
 	// +kubebuilder:validation:MaxLength=4096
 	Beside string `json:"beside,omitempty"`
 	// PromQL is the expression of a Query, or that of a Growth's limits.

@@ -130,6 +130,9 @@ func (d *Daemon) weighed(ctx context.Context, m measurement, asks []signal.Ask, 
 			of := make([]signal.Ask, len(places))
 			for i, at := range places {
 				of[i] = asks[at]
+				if beside := m.plan.Beside(of[i], m.candidate(), m.stable()); beside != "" {
+					of[i].Beside, of[i].Since = beside, m.record.State.FirstTraffic
+				}
 			}
 			for i, r := range d.Read(ctx, m.asker(class), of, span) {
 				out[places[i]] = r

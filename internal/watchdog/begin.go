@@ -80,7 +80,7 @@ func (d *Daemon) detect(ctx context.Context, p Policy, records []Record, l *look
 		ledger, births = release.Detect(base, opens(records), sight.World, d.now())
 	}
 	l.world = sight.World
-	problems := append(slices.Clone(p.Problems), sight.Problems...)
+	problems := slices.Concat(p.Problems, sight.Problems, d.overlapping(p))
 	if len(births) > 0 {
 		if records, ledger, err = d.begin(ctx, p, births, records, base, ledger, l); err != nil {
 			return p, records, errors.Join(err, d.unbegun(ctx, p, ledger, problems, err))

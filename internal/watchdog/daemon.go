@@ -42,6 +42,7 @@ type Daemon struct {
 	steady    steady
 	owns      owns
 	buckets   buckets
+	overlaps  overlaps
 	notices   notices
 	refusals  refusals
 	rests     rests
@@ -74,6 +75,7 @@ func New(o Options) *Daemon {
 		owns:     owns{ahead: map[string]signal.Duration{}},
 		clocks:   clocks{servers: map[string]*clock{}},
 		buckets:  buckets{due: map[Key]nextLook{}},
+		overlaps: overlaps{of: map[Key]overlap{}},
 		notices:  notices{of: map[Key]release.Notices{}, sinks: map[Key][]string{}, well: map[notice]signal.Instant{}},
 		refusals: refusals{of: map[string]*refusal{}},
 		rests:    rests{of: map[Key]rest{}},

@@ -72,10 +72,12 @@ func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, e
 		}
 	case p.Gone:
 		d.buckets.forget(k)
+		d.overlaps.forget(k)
 		d.budgets.forget(k)
 		l.sure = true
 	default:
 		d.buckets.forget(k)
+		d.overlaps.forget(k)
 		if p, err = d.invalid(ctx, p, records, l); err != nil {
 			errs = append(errs, fmt.Errorf("say what is wrong with policy %s: %w", k, err))
 		}
@@ -104,6 +106,8 @@ func (d *Daemon) sync(ctx context.Context, k Key, l *looking) (signal.Instant, e
 	}
 	if p.Plan != nil && errors.Join(errs...) == nil {
 		at, err := d.lookAtBuckets(ctx, p, records, l)
+		wake, errs = earlier(wake, at), append(errs, err)
+		at, err = d.lookAtOverlaps(ctx, p, records, l)
 		wake, errs = earlier(wake, at), append(errs, err)
 		at, err = d.sayBudget(ctx, p)
 		wake, errs = earlier(wake, at), append(errs, err, d.sayMeasured(ctx, p, records))

@@ -157,6 +157,8 @@ type Edges struct {
 	// its bounds they can show, if that differs.
 	Buckets     func(ctx context.Context, by Asker, asks []signal.Ask, now signal.Instant) []signal.Buckets
 	SaveBuckets func(ctx context.Context, p Policy, seen []signal.Buckets) error
+	// Overlaps says of which questions the other slot's selector, their Beside, takes some of the same series. It may be nil.
+	Overlaps func(ctx context.Context, by Asker, asks []signal.Ask, now signal.Instant) (texts []string, err error)
 	// Overspent tells whether a policy has used up its budget of a Prometheus' time, and SaveBudget writes that
 	// into its status. Without them there is no budget.
 	Overspent  func(by Asker) bool

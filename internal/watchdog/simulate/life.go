@@ -181,13 +181,17 @@ func (w *World) Kill(down time.Duration) {
 
 // edges are the process' ways to the world.
 func (l *life) edges() watchdog.Edges {
-	return watchdog.Edges{
+	e := watchdog.Edges{
 		Now:    l.now,
 		Policy: l.policy, Fresh: l.fresh, Releases: l.releases, Active: l.active, Ledgers: l.ledgers, Fleet: l.fleet, Observe: l.observe, Unready: l.unready,
 		Reclaim: l.reclaim, LastNumber: l.lastNumber, Create: l.create, Save: l.save, SaveLedger: l.saveLedger, Prune: l.prune, Perform: l.perform,
 		Befallen: l.befallen, Probe: l.probe,
 		Read: l.read, Newest: l.newest, Clock: l.clock, Buckets: l.buckets, SaveBuckets: l.saveBuckets, SaveMeasured: l.saveMeasured, History: l.history, SaveHistory: l.saveHistory, Send: l.send, Retry: retry, Say: l.say,
 	}
+	if l.w.overlapping {
+		e.Overlaps = l.overlaps
+	}
+	return e
 }
 
 func (l *life) policy(ctx context.Context, k watchdog.Key) (watchdog.Policy, error) {
@@ -354,8 +358,9 @@ func (s *Service) isActive(name string) bool {
 	return ok && h.live().active
 }
 
-func (l *life) saveLedger(ctx context.Context, p watchdog.Policy, ledger release.Ledger, _ []watchdog.Problem) error {
+func (l *life) saveLedger(ctx context.Context, p watchdog.Policy, ledger release.Ledger, problems []watchdog.Problem) error {
 	_, err := call(ctx, l, "SaveLedger", true, func(now time.Time) (bool, error) {
+		l.w.services[p.Key].problems = problems
 		return true, l.w.services[p.Key].saveLedger(p, ledger, now)
 	})
 	return err

@@ -35,7 +35,9 @@ type Service struct {
 	histograms Buckets
 	measured   Measured
 	kept       Measured
-	panics     map[string]bool // at which edges greenwatch panics
+	overlaps   Overlaps
+	problems   []watchdog.Problem // what the policy's status says
+	panics     map[string]bool    // at which edges greenwatch panics
 
 	// Rate is all requests per second, Probes what reaches each slot without any share.
 	Rate, Probes float64

@@ -32,6 +32,9 @@ type World struct {
 	// Strict writes and reads each status as the API server does, and weighs it.
 	Strict bool
 
+	// overlapping is whether the lives that begin look at the slots' selectors.
+	overlapping bool
+
 	keeps     Keeps
 	settings  watchdog.Settings
 	changed   time.Time     // when the settings were
