@@ -104,7 +104,9 @@ func TestOwnReplicaSetsTellReadyPodsApart(t *testing.T) {
 
 // Who set the replicas last is told by the API server's managed fields; an autoscaler writes them through the scale.
 func TestTheViewNamesWhoSetTheReplicas(t *testing.T) {
-	at := func(minute int) *metav1.Time { return &metav1.Time{Time: time.Date(2026, 1, 1, 10, minute, 0, 0, time.UTC)} }
+	at := func(minute int) *metav1.Time {
+		return &metav1.Time{Time: time.Date(2026, 1, 1, 10, minute, 0, 0, time.UTC)}
+	}
 	entry := func(manager, subresource, fields string, at *metav1.Time) metav1.ManagedFieldsEntry {
 		return metav1.ManagedFieldsEntry{Manager: manager, Subresource: subresource, Time: at, FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}
 	}

@@ -186,20 +186,37 @@ var (
 	courseFailed = regexp.MustCompile(`--- FAIL: (?:TestCourses|TestSimulateCrashes/courses)/(\S+)`)
 )
 
+// hunts are what a bug is looked for by, one after the other until it is found.
+var hunts = [][]string{
+	{"-test.run", "^TestSimulateWalks$"},
+	{"-test.failfast", "-test.run", "^(TestCourses|TestSimulateCrashes)$"},
+	{"-test.failfast", "-test.skip", "^(TestSimulate.*|TestCourses)$"},
+}
+
 // hunt runs the simulation against the code with the bug in it.
-func (b bug) hunt(t *testing.T, overlay string) hunted {
+func (b bug) hunt(t *testing.T, overlay string) (h hunted) {
 	t.Helper()
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "test", "-overlay", overlay, "-count", "1", "-timeout", "4m",
-		"-skip", "^TestSimulate(DeliberateBugs|InvariantsStopBugs)$", ".", "-args", "-seeds", strconv.Itoa(*bugWalks))
-	out, err := cmd.CombinedOutput()
-	text := string(out)
-	h := hunted{bug: b, took: time.Since(began), hung: strings.Contains(text, "test timed out") || strings.Contains(text, "deadlock")}
-	if err != nil && strings.Contains(text, "[build failed]") {
-		t.Fatalf("%s does not compile:\n%s", b.name, text)
+	program := filepath.Join(t.TempDir(), "watchdog.test")
+	if out, err := exec.CommandContext(ctx, "go", "test", "-overlay", overlay, "-c", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%s does not compile:\n%s", b.name, out)
 	}
+	h.bug = b
+	for _, args := range hunts {
+		out, _ := exec.CommandContext(ctx, program, append(slices.Clone(args), "-test.timeout", "3m", "-seeds", strconv.Itoa(*bugWalks))...).CombinedOutput()
+		if h.reads(string(out)); h.any() {
+			break
+		}
+	}
+	h.took = time.Since(began)
+	return h
+}
+
+// reads takes what the tests said.
+func (h *hunted) reads(text string) {
+	h.hung = strings.Contains(text, "test timed out") || strings.Contains(text, "deadlock")
 	for _, m := range walkFailed.FindAllStringSubmatch(text, -1) {
 		seed, _ := strconv.Atoi(m[1])
 		h.walks = append(h.walks, seed)
@@ -212,5 +229,4 @@ func (b bug) hunt(t *testing.T, overlay string) hunted {
 			h.test = m[1]
 		}
 	}
-	return h
 }

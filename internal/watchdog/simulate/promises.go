@@ -170,7 +170,7 @@ func (w *World) moving(s *Service, a release.Action, now time.Time) {
 		return
 	}
 	turn := name + l.Decided.String()
-	if s.turns[turn]++; s.turns[turn] > 1+int(l.Reasserts)+w.Crashes {
+	if s.turns[turn]++; s.turns[turn] > 1+int(l.Reasserts)+w.Crashes+w.unanswered {
 		w.breaks("once: %s moves for the %d. time after %d reasserts", name, s.turns[turn], l.Reasserts)
 	}
 	if l.Automatic && l.Reasserts == 0 && candidate.ready(now) > 0 && s.plainlyAsBad(a.Stable.Slot, now) {

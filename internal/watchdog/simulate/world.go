@@ -35,20 +35,21 @@ type World struct {
 	// overlapping is whether the lives that begin look at the slots' selectors.
 	overlapping bool
 
-	keeps     Keeps
-	settings  watchdog.Settings
-	changed   time.Time     // when the settings were
-	lag       time.Duration // of the caches
-	machine   time.Duration // by how much the daemon's clock is ahead of the true time
-	frozen    time.Time     // what the caches show, if not zero
-	stale     stale
-	foreign   foreign
-	dataPlane time.Duration // how long traffic takes to follow the weights
-	rates     map[string]float64
-	refused   map[string]bool // edges whose writes the API server refuses for good
-	probes    int             // of health endpoints
-	lost      int             // deliveries that arrived, and whose answer did not
-	chance    *rand.Rand
+	keeps      Keeps
+	settings   watchdog.Settings
+	changed    time.Time     // when the settings were
+	lag        time.Duration // of the caches
+	machine    time.Duration // by how much the daemon's clock is ahead of the true time
+	frozen     time.Time     // what the caches show, if not zero
+	stale      stale
+	foreign    foreign
+	dataPlane  time.Duration // how long traffic takes to follow the weights
+	rates      map[string]float64
+	refused    map[string]bool // edges whose writes the API server refuses for good
+	probes     int             // of health endpoints
+	lost       int             // deliveries that arrived, and whose answer did not
+	unanswered int             // moves that were made, and whose answer did not arrive
+	chance     *rand.Rand
 
 	life    *life
 	past    []*life
@@ -145,12 +146,15 @@ func (w *World) fails(point string, after bool) error {
 	return nil
 }
 
-// lose counts a delivery whose answer is lost: it has to be repeated.
+// lose counts what has to be repeated, since its answer is lost: a delivery, or a move.
 func (w *World) lose(point string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if strings.HasPrefix(point, "Send.") {
+	switch {
+	case strings.HasPrefix(point, "Send."):
 		w.lost++
+	case point == "Perform."+string(release.SetShares):
+		w.unanswered++
 	}
 }
 
