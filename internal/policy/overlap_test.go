@@ -76,16 +76,21 @@ func TestTheYoungerOfTwoThatOverlapIsRefused(t *testing.T) {
 
 // Whoever may write policies writes as many as he likes: that each is held against all older ones keeps nobody waiting.
 func TestManyPoliciesAreHeldAgainstEachOther(t *testing.T) {
+	// The least of several tries is what it takes: the rest is what else the machine does.
 	took := func(n int) time.Duration {
 		var all []*v1alpha1.WatchPolicy
 		for i := range n {
 			all = append(all, watch(fmt.Sprint("p", i), 0, fmt.Sprint("a", i), fmt.Sprint("b", i), fmt.Sprint("r", i)))
 		}
-		begun := time.Now()
-		if refused := policy.Overlaps(all); len(refused) > 0 {
-			t.Errorf("%d of %d are refused", len(refused), n)
+		least := time.Hour
+		for range 5 {
+			begun := time.Now()
+			if refused := policy.Overlaps(all); len(refused) > 0 {
+				t.Errorf("%d of %d are refused", len(refused), n)
+			}
+			least = min(least, time.Since(begun))
 		}
-		return time.Since(begun)
+		return least
 	}
 	// 16 times as many take 256 times as long where each is held against each.
 	if few, many := took(1_000), took(16_000); many > 100*few {
