@@ -52,13 +52,13 @@ func scaler(fields []metav1.ManagedFieldsEntry) (name string) {
 
 func setsReplicas(f metav1.ManagedFieldsEntry) bool {
 	const path = "f:replicas"
-	if f.FieldsV1 == nil || !bytes.Contains(f.FieldsV1.Raw, []byte(path)) {
+	if f.FieldsV1 == nil || !bytes.Contains(f.FieldsV1.GetRawBytes(), []byte(path)) {
 		return false
 	}
 	var set struct {
 		Spec map[string]json.RawMessage `json:"f:spec"`
 	}
-	return json.Unmarshal(f.FieldsV1.Raw, &set) == nil && set.Spec[path] != nil
+	return json.Unmarshal(f.FieldsV1.GetRawBytes(), &set) == nil && set.Spec[path] != nil
 }
 
 // Wanted is spec.replicas, which is 1 where it is absent.

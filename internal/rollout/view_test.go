@@ -108,7 +108,7 @@ func TestTheViewNamesWhoSetTheReplicas(t *testing.T) {
 		return &metav1.Time{Time: time.Date(2026, 1, 1, 10, minute, 0, 0, time.UTC)}
 	}
 	entry := func(manager, subresource, fields string, at *metav1.Time) metav1.ManagedFieldsEntry {
-		return metav1.ManagedFieldsEntry{Manager: manager, Subresource: subresource, Time: at, FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}
+		return metav1.ManagedFieldsEntry{Manager: manager, Subresource: subresource, Time: at, FieldsV1: metav1.NewFieldsV1(fields)}
 	}
 	const replicas, status, image = `{"f:spec":{"f:replicas":{}}}`, `{"f:status":{"f:replicas":{}}}`, `{"f:spec":{"f:template":{}}}`
 	for name, c := range map[string]struct {
