@@ -90,7 +90,7 @@ var bugs = []bug{
 	{"an incident is closed before it was opened", "act-before-tell", "watchdog/tell.go",
 		"Record: r}, done) {\n\t\t\tbreak", "Record: r}, done) {\n\t\t\tcontinue"},
 	{"a failed delivery is given up", "act-before-tell", "watchdog/tell.go",
-		"if again && !d.expired(m) {", "if false {"},
+		"if retry.Again && !d.expired(m) {", "if false {"},
 }
 
 // Each bug is found by the simulation, within the walks that -bugs says; make simulate prints the table. Without

@@ -33,6 +33,16 @@ type history struct {
 	short string
 	known bool
 	due   signal.Instant
+	// failed is that it did not answer.
+	failed bool
+}
+
+// wake is when a look is worth its cost although nothing happens: something stands to be unsaid, or was not told yet.
+func (h history) wake(stands string) signal.Instant {
+	if stands == "" && !h.failed {
+		return 0
+	}
+	return h.due
 }
 
 func (h *histories) get(w wanted) history {
@@ -77,7 +87,7 @@ func (d *Daemon) sayHistory(ctx context.Context, p Policy, records []Record, l *
 		text = fmt.Sprintf("Prometheus %s %s; %s needs %s: keep as much, or what is compared with it stays unknown", p.Plan.Prometheus, said.short, what, inDays(need))
 	}
 	if !said.known || text == p.HistoryShort {
-		return said.due, nil
+		return said.wake(p.HistoryShort), nil
 	}
 	p, err := d.Fresh(ctx, p) // the status may have been written since
 	if err != nil {
@@ -86,16 +96,16 @@ func (d *Daemon) sayHistory(ctx context.Context, p Policy, records []Record, l *
 	if err := d.SaveHistory(ctx, p, text); err != nil {
 		return 0, fmt.Errorf("say how far back Prometheus goes: %w", err)
 	}
-	return said.due, nil
+	return said.wake(text), nil
 }
 
 func (d *Daemon) askHistory(ctx context.Context, p Policy, need signal.Duration) history {
 	timed, cancel := context.WithTimeout(ctx, historyFor)
 	defer cancel()
 	by := Asker{Prometheus: p.Plan.Prometheus, Policy: p.Key, Class: signal.Tells}
-	short, known, err := d.History(timed, by, need, d.now().Add(d.clockOf(timed, p.Plan.Prometheus).ahead))
+	short, known, err := d.History(timed, by, need, d.now()) // days are asked about: no clock is that wrong
 	if err != nil {
-		return history{due: d.now().Add(historyAgain)}
+		return history{due: d.now().Add(historyAgain), failed: true}
 	}
 	return history{short: cut(short, 300), known: known, due: d.now().Add(historyEvery)}
 }
