@@ -68,6 +68,8 @@ func TestWordsAreTakenInOnesOwnNameAlone(t *testing.T) {
 		t.Errorf("alice holds: by %q, %v", by, err)
 	}
 	alice.Hold, alice.Decision = 0, release.ChooseRollback
+	refused(t, "which you may not patch yourself, and the release is not in mode Enforce (status.mode): ask somebody who may", func() error { _, err := say(t.Context(), alice); return err })
+	alice.Decision = release.ChooseAccept
 	if by, err := say(t.Context(), alice); err != nil || by != "alice" {
 		t.Errorf("alice decides: by %q, %v", by, err)
 	}
