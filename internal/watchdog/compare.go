@@ -77,10 +77,13 @@ func spanOf(e judge.Evidence, m judge.Matrix, l horizon) Span {
 // stableLast judges stable, where it has no traffic now, by the requests that it had last, within the last hour. Nil where
 // no rollback asks for it.
 func (d *Daemon) stableLast(ctx context.Context, m measurement, o *release.Observed, l horizon, candidate judge.Verdict) *judge.Verdict {
+	if candidate.Tier != judge.Rollback || o.World.Most(m.stable().Slot) > 0 || l.end.IsZero() {
+		return nil
+	}
 	matrix := ofSide(m, m.plan.Matrix.Only(rollbackCells), m.stable()).Coarser(2 * l.interval)
 	matrix = without(matrix, func(r judge.Row) bool { return r.Kind != signal.Ratio && r.Kind != signal.Quantile })
 	asks := asked(m.plan, matrix, m.stable())
-	if candidate.Tier != judge.Rollback || o.World.Most(m.stable().Slot) > 0 || len(asks) == 0 || l.end.IsZero() {
+	if len(asks) == 0 {
 		return nil
 	}
 	bins := min(judge.MostBins, beforeFor/matrix.Bin)

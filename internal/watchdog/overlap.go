@@ -12,8 +12,11 @@ import (
 // ReasonOverlap is of a policy whose slots' selectors take the same series: what counts both tells nothing of either.
 const ReasonOverlap = "SelectorsOverlap"
 
-// overlapsEvery is how often it is looked at whether they do. Most looks are answered from what was asked already.
-const overlapsEvery = signal.Duration(300e9)
+// How often it is looked at whether they do, besides at each first traffic: once that is known, and while it is not.
+const (
+	overlapsEvery = signal.Duration(3600e9)
+	overlapsAgain = signal.Duration(300e9)
+)
 
 // overlaps remembers what was found of each policy's selectors.
 type overlaps struct {
@@ -23,7 +26,8 @@ type overlaps struct {
 
 type overlap struct {
 	nextLook
-	text string
+	since signal.Instant // the first traffic that it was asked about
+	text  string
 }
 
 func (o *overlaps) get(k Key) overlap {
@@ -56,12 +60,13 @@ func (d *Daemon) overlapping(p Policy) []Problem {
 // lookAtOverlaps looks, now and then, whether the slots' selectors take the same series, and gives when to look again:
 // soon where what it found is another, so that it is said.
 func (d *Daemon) lookAtOverlaps(ctx context.Context, p Policy, records []Record, l *looking) (signal.Instant, error) {
-	asks := apart(p.Plan, l.world, firstTraffic(records))
+	since := firstTraffic(records)
+	asks := apart(p.Plan, l.world, since)
 	was := d.overlaps.get(p.Key)
 	if d.Overlaps == nil || len(asks) == 0 {
 		return 0, nil
 	}
-	if was.generation == p.Generation && was.at > d.now() {
+	if was.generation == p.Generation && was.since == since && was.at > d.now() {
 		return was.at, nil
 	}
 	by := Asker{Prometheus: p.Plan.Prometheus, Policy: p.Key, Class: signal.Tells}
@@ -75,9 +80,12 @@ func (d *Daemon) lookAtOverlaps(ctx context.Context, p Policy, records []Record,
 	if err != nil {
 		return 0, err
 	}
-	next := overlap{nextLook: nextLook{p.Generation, d.now().Add(overlapsEvery)}, text: strings.Join(texts, "; ")}
-	if failed != nil && was.generation == p.Generation {
-		next.text = was.text
+	next := overlap{nextLook: nextLook{p.Generation, d.now().Add(overlapsEvery)}, since: since, text: strings.Join(texts, "; ")}
+	if failed != nil {
+		next.at = d.now().Add(overlapsAgain)
+		if was.generation == p.Generation {
+			next.text = was.text
+		}
 	}
 	d.overlaps.set(p.Key, next)
 	if was.generation == p.Generation && was.text == next.text || was.text == "" && next.text == "" {
